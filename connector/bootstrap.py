@@ -1,0 +1,214 @@
+"""Bootstrap: the only place where the parts are put together, for the Functions app, the command line and the tests."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from connector import __version__
+from connector.business_central.api_v2 import ApiV2Reader
+from connector.business_central.codes import CodeBook
+from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
+from connector.business_central.session import BusinessCentralSession
+from connector.errors import SettingsFault
+from connector.flows.parts import Parts
+from connector.model.profile import Profile, Translations
+from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
+from connector.remote.http import Remote
+from connector.remote.tokens import Credential, TokenProvider
+from connector.servicenow.master_data import SupplierBook
+from connector.servicenow.session import SYSTEM as SERVICENOW
+from connector.servicenow.session import Authorisation, Basic, Bearer, ServiceNowSession
+from connector.servicenow.staging import StagingDoor
+from connector.settings import Settings, load_settings
+from connector.storage import cursors, gates, ledger
+from connector.storage.cursors import Cursors
+from connector.storage.gates import Gate
+from connector.storage.ledger import Ledger
+from connector.storage.ports import QueueStore, TableStore
+from connector.telemetry import Telemetry, quiet_libraries
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+Model = TypeVar("Model", bound=BaseModel)
+
+CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=8)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the outside world is made of. The real one by default; simulations bring their own."""
+
+    transport: httpx.BaseTransport
+    tables: TableStore
+    queues: QueueStore
+    clock: Clock
+    randomness: Randomness
+
+
+def build(settings: Settings, ports: Ports | None = None) -> Parts:
+    """The parts, ready to work; tables and queues exist afterwards. Raises `SettingsFault`, `Refused` or `Outage`."""
+    ports = ports or real_ports(settings)
+    profile = load_profile(settings.profile)
+    translations = load_translations(settings.translations)
+    for table in (ledger.TABLE, cursors.TABLE, gates.TABLE):
+        ports.tables.ensure(table)
+    for queue in (settings.documents_queue, settings.poison_queue):
+        ports.queues.ensure(queue)
+    bc_session = _business_central(settings, ports)
+    sn_session = _servicenow(settings, ports)
+    return Parts(
+        settings=settings,
+        profile=profile,
+        translations=translations,
+        reader=ApiV2Reader(
+            bc_session,
+            CodeBook(bc_session, ports.clock),
+            page_size=settings.bc_page_size,
+            max_url=settings.bc_max_url,
+        ),
+        suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
+        door=StagingDoor(sn_session, rows_a_batch=settings.sn_batch_rows),
+        ledger=Ledger(
+            ports.tables, ports.clock, key=settings.ledger_key_bytes, by=f"bc-servicenow-connector {__version__}"
+        ),
+        cursors=Cursors(ports.tables),
+        gate=Gate(ports.tables, "servicenow", settings.sn_slots, ports.clock, ports.randomness),
+        queues=ports.queues,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        telemetry=Telemetry(),
+    )
+
+
+def real_ports(settings: Settings) -> Ports:
+    """The real world: sockets, Azure Storage, the system's clock and entropy."""
+    # Imported here: these take a third of a second, which a process that only answers for its settings need not wait for.
+    from azure.data.tables import TableServiceClient
+    from azure.storage.queue import QueueServiceClient
+
+    from connector.storage.azure_queues import AzureQueues
+    from connector.storage.azure_tables import AzureTables
+
+    if settings.connectorstorage is not None:
+        text = settings.connectorstorage.get_secret_value()
+        tables = TableServiceClient.from_connection_string(text)
+        queues = QueueServiceClient.from_connection_string(text)
+    else:
+        credential = _identity(settings)
+        account = settings.connectorstorage__accountname
+        table_url = settings.connectorstorage__tableserviceuri or f"https://{account}.table.core.windows.net"
+        queue_url = settings.connectorstorage__queueserviceuri or f"https://{account}.queue.core.windows.net"
+        tables = TableServiceClient(table_url, credential=credential)
+        queues = QueueServiceClient(queue_url, credential=credential)
+    return Ports(
+        transport=httpx.HTTPTransport(limits=CONNECTIONS),
+        tables=AzureTables(tables),
+        queues=AzureQueues(queues),
+        clock=SystemClock(),
+        randomness=SeededRandomness(random.SystemRandom()),
+    )
+
+
+def _identity(settings: Settings) -> TokenCredential:
+    from azure.identity import DefaultAzureCredential
+
+    client = settings.connectorstorage__clientid or None
+    return DefaultAzureCredential(managed_identity_client_id=client)
+
+
+def _business_central(settings: Settings, ports: Ports) -> BusinessCentralSession:
+    remote = Remote(BUSINESS_CENTRAL, ports.transport, ports.clock)
+    tokens = TokenProvider(
+        remote,
+        settings.bc_token_url,
+        {"grant_type": "client_credentials", "client_id": settings.bc_client_id, "scope": settings.bc_scope},
+        _secrets(settings.bc_client_secret, settings.bc_client_secret_next),
+        ports.clock,
+    )
+    return BusinessCentralSession(remote, tokens, f"{settings.bc_url}/api/v2.0", ports.clock, ports.randomness)
+
+
+def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
+    remote = Remote(SERVICENOW, ports.transport, ports.clock)
+    authorisation: Authorisation
+    if settings.sn_auth == "basic" and settings.sn_password is not None:
+        authorisation = Basic(settings.sn_username, settings.sn_password.get_secret_value())
+    else:
+        tokens = TokenProvider(
+            remote,
+            f"{settings.sn_url}/oauth_token.do",
+            {"grant_type": "client_credentials", "client_id": settings.sn_client_id},
+            _secrets(settings.sn_client_secret, settings.sn_client_secret_next),
+            ports.clock,
+        )
+        authorisation = Bearer(tokens)
+    return ServiceNowSession(remote, authorisation, settings.sn_url, ports.clock, ports.randomness)
+
+
+def _secrets(*secrets: SecretStr | None) -> Sequence[Callable[[], Credential]]:
+    def fields(secret: SecretStr) -> Callable[[], Credential]:
+        return lambda: {"client_secret": secret.get_secret_value()}
+
+    return [fields(secret) for secret in secrets if secret is not None and secret.get_secret_value()]
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A shipped profile by its name, or a profile of your own by its path. Raises `SettingsFault`."""
+    shipped = resources.files("connector.profiles") / f"{name_or_path}.toml"
+    if name_or_path.isidentifier() and shipped.is_file():
+        return _parsed(Profile, shipped.read_text("utf-8"), f"the profile {name_or_path}")
+    return _parsed(Profile, _file(name_or_path, "PROFILE"), f"the profile {name_or_path}")
+
+
+def load_translations(path: str) -> Translations:
+    """The translation tables in the file; empty ones without a path. Raises `SettingsFault`."""
+    if not path:
+        return Translations()
+    return _parsed(Translations, _file(path, "TRANSLATIONS"), f"the translations file {path}")
+
+
+def _file(path: str, setting: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFault(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
+
+
+def _parsed(model: type[Model], text: str, what: str) -> Model:
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsFault(f"{what} is not TOML: {error}") from None
+    except ValidationError as error:
+        lines = [f"  - {'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsFault(f"{what} is not right:\n" + "\n".join(lines)) from None
+
+
+class Application:
+    """The parts of this process, built when first needed and kept. The one long-lived object of the Functions app."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        quiet_libraries()
+        self._environment = environment
+        self._lock = threading.Lock()
+        self._parts: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """The parts. Raises what `load_settings` and `build` raise, at each call until it works."""
+        with self._lock:
+            if self._parts is None:
+                self._parts = build(load_settings(os.environ if self._environment is None else self._environment))
+            return self._parts

@@ -1,0 +1,135 @@
+"""The reader of API v2.0: what changed since a stamp, and whole documents by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connector.business_central.codes import CodeBook
+from connector.business_central.odata import any_of, guid, moment, query
+from connector.business_central.session import BusinessCentralSession, Json, PageBroken
+from connector.business_central.wire import SELECTED, canonical, expansion, unknown_ids
+from connector.errors import DocumentFault, Outage, Reason
+from connector.model.documents import Document, Entity
+from connector.model.stamps import parse_stamp
+from connector.settings import Company
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that may differ from what is known: its id, its stamp, and the numbers it is searched by."""
+
+    id: str
+    number: str
+    vendor_number: str
+    modified: datetime
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of reading several documents: each id asked for is in exactly one of the three."""
+
+    documents: dict[str, Document] = field(default_factory=dict)
+    faults: dict[str, DocumentFault] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+
+
+class ApiV2Reader:
+    """Reads canonical documents from the API v2.0 of one environment."""
+
+    def __init__(self, session: BusinessCentralSession, codes: CodeBook, *, page_size: int, max_url: int) -> None:
+        self._session = session
+        self._codes = codes
+        self._page_size = page_size
+        self._max_url = max_url
+
+    def changes(self, company: Company, entity: Entity, since: datetime | None) -> Iterator[list[Change]]:
+        """Pages of changes in the order of their stamps, from `since` on, inclusively (None: everything)."""
+        options = query(
+            filter=f"lastModifiedDateTime ge {moment(since)}" if since else "",
+            orderby="lastModifiedDateTime asc,id asc",
+            select="id,number,vendorNumber,lastModifiedDateTime",
+        )
+        try:
+            for rows in self._session.pages(f"{_set(company, entity)}?{options}", page_size=self._page_size):
+                yield [_change(row) for row in rows]
+        except PageBroken as broken:
+            raise Outage("Business Central", f"changes of {entity.value} cannot be read: {broken}") from broken
+
+    def documents(self, company: Company, entity: Entity, ids: Sequence[str]) -> Reading:
+        """The documents, with as few requests as the address length allows; one that breaks the answer is isolated.
+
+        Raises `Outage` when BC cannot serve; never for the fault of a single document.
+        """
+        reading = Reading()
+        for part in self._parts(company, entity, ids):
+            self._read(company, entity, part, reading)
+        return reading
+
+    def _parts(self, company: Company, entity: Entity, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        fixed = len(self._session.base) + len(self._path(company, entity, ids[:1])) + 1
+        each = len("+or+id+eq+") + 36
+        room = max(1, (self._max_url - fixed) // each + 1)
+        for start in range(0, len(ids), room):
+            yield ids[start : start + room]
+
+    def _path(self, company: Company, entity: Entity, ids: Sequence[str]) -> str:
+        options = query(filter=any_of("id", ids), expand=expansion(entity), select=SELECTED[entity])
+        return f"{_set(company, entity)}?{options}"
+
+    def _read(self, company: Company, entity: Entity, ids: Sequence[str], reading: Reading) -> None:
+        try:
+            rows = self._rows(company, entity, ids)
+        except PageBroken as broken:
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                self._read(company, entity, ids[:middle], reading)
+                self._read(company, entity, ids[middle:], reading)
+                return
+            if broken.cause == "size":
+                raise Outage("Business Central", f"a single document {broken}") from broken
+            reading.faults[ids[0]] = DocumentFault([_broken(broken)])
+            return
+        codes = self._codes.codes(
+            company, known=lambda codes: not any(unknown_ids(row, codes) for row in rows.values())
+        )
+        for id_ in ids:
+            row = rows.get(id_)
+            if row is None:
+                reading.missing.add(id_)
+                continue
+            try:
+                reading.documents[id_] = canonical(row, company.key, entity, codes)
+            except DocumentFault as fault:
+                reading.faults[id_] = fault
+
+    def _rows(self, company: Company, entity: Entity, ids: Sequence[str]) -> Mapping[str, Json]:
+        path = self._path(company, entity, ids)
+        pages = self._session.pages(path, page_size=max(len(ids), 1))
+        return {str(row.get("id", "")).lower(): row for rows in pages for row in rows if isinstance(row, dict)}
+
+
+def _set(company: Company, entity: Entity) -> str:
+    return f"companies({guid(company.id)})/{entity.value}"
+
+
+def _change(row: Json) -> Change:
+    try:
+        return Change(
+            id=guid(row["id"]),
+            number=str(row["number"]),
+            vendor_number=str(row["vendorNumber"]),
+            modified=parse_stamp(row["lastModifiedDateTime"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        # Without id and stamp nothing can be queued, and passing over it would lose it: the cursor must stand still.
+        raise Outage("Business Central", f"a changed record has no readable id or stamp ({error})") from error
+
+
+def _broken(broken: PageBroken) -> Reason:
+    return Reason(
+        "DOCUMENT_NOT_READABLE_IN_BC",
+        f"Business Central cannot deliver this document: {broken}",
+        "Open the document in BC; correct what it complains of (often a dimension value that no longer exists), then replay.",
+    )

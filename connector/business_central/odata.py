@@ -1,0 +1,60 @@
+"""The OData dialect of Business Central's API: literals, encoded enumeration words, blank values, pinned links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from urllib.parse import quote, urlsplit
+
+from connector.errors import Outage
+
+BLANK_GUID = "00000000-0000-0000-0000-000000000000"
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_ENCODED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def decoded_word(word: str) -> str:
+    """An enumeration member as a person would write it: In_x0020_Review is In Review, the blank member is ""."""
+    return _ENCODED.sub(lambda match: chr(int(match[1], 16)), word).strip()
+
+
+def guid(text: str) -> str:
+    """A GUID literal (bare, lower case). Raises ValueError for anything else, so no text of a record reaches a query."""
+    if not _GUID.fullmatch(text):
+        raise ValueError("not a GUID")
+    return text.lower()
+
+
+def moment(stamp: datetime) -> str:
+    """A date-time literal: UTC, milliseconds, rounded down so that a lower bound never rises."""
+    utc = stamp.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def blank_to_none(value: date | None) -> date | None:
+    """BC's empty date is 0001-01-01."""
+    return None if value is None or value.year == 1 else value
+
+
+def query(**options: str) -> str:
+    """A query string of $-options, percent-encoded as BC takes it; options that are empty are left out."""
+    return "&".join(
+        f"${name}={quote(text, safe='()$,;:=' + chr(39)).replace('%20', '+')}" for name, text in options.items() if text
+    )
+
+
+def any_of(field: str, ids: Iterable[str]) -> str:
+    """A filter for several GUIDs of one field (BC refuses `or` over different fields)."""
+    return " or ".join(f"{field} eq {guid(text)}" for text in ids)
+
+
+def pinned(link: str, base: str) -> str:
+    """The next link, if it stays within the base address. Raises `Outage`: a link elsewhere must never get our token."""
+    there, here = urlsplit(link), urlsplit(base)
+    same_origin = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+    inside = there.path.startswith(f"{here.path}/") and ".." not in there.path and "%2e" not in there.path.lower()
+    if not (same_origin and inside) or there.username or there.password:
+        raise Outage("Business Central", "the next link of a page points outside the API's own address")
+    return link

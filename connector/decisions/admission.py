@@ -1,0 +1,50 @@
+"""Admission: what a worker does with a reference when it holds it against the document's ledger row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from connector.decisions.states import Status
+from connector.model.units import Origin, Reference
+
+CLAIM = timedelta(minutes=9)
+"""How long a claim stands without progress. Longer than a unit may work plus the longest request it may have started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger says about a document: its state, the stamp that state speaks of, and the row's age by the
+    storage server's clock. `due`: nothing may be sent for it before."""
+
+    status: Status
+    settled: datetime | None
+    generation: int
+    due: datetime | None
+    age: timedelta
+    read_at: datetime
+
+
+Verdict = Literal["claim", "known", "void", "busy", "due"]
+
+
+def admit(reference: Reference, origin: Origin, standing: Standing) -> Verdict:
+    """What to do with the reference.
+
+    ``claim``: work on it. ``known``: the ledger already speaks of this version. ``void``: the message belongs to an older
+    generation (the document was parked or discarded since). ``busy``: another worker has it and may have read an older
+    version; look again later. ``due``: an earlier request has not settled; the message sent for that reads BC anew anyway.
+    """
+    if reference.generation < standing.generation and origin is not Origin.POLL:
+        return "void"
+    if standing.status is Status.CLAIMED:
+        return "claim" if standing.age >= CLAIM else "busy"
+    if standing.status is Status.PENDING:
+        early = standing.due is not None and standing.read_at < standing.due
+        return "due" if early and origin is not Origin.RETRY else "claim"
+    if origin is Origin.REPLAY:
+        return "void" if standing.status is Status.DISCARDED else "claim"
+    if standing.settled is not None and reference.seen <= standing.settled:
+        return "known"
+    return "claim"

@@ -1,0 +1,219 @@
+"""Mapping: a canonical document becomes rows of staging tables, by the rules of a profile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from connector.decisions.allocation import spread, with_discount_shares
+from connector.decisions.translation import translate
+from connector.decisions.validation import document_faults
+from connector.errors import DocumentFault, Reason
+from connector.model.documents import Document, Line
+from connector.model.money import decimals, money_text, plain_text, rounded
+from connector.model.profile import Column, Profile, Route, StagingTable, Translations
+from connector.settings import Company
+
+UNIT_PRICE_PLACES = 5
+"""BC's default precision of unit amounts."""
+
+Fact = str | Decimal | int | date | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagingRow:
+    """One row for a staging table. `key`: the values of the columns ServiceNow matches on. `where`: "" for the header,
+    else the line's sequence number."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: Mapping[str, str]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappedDocument:
+    """A document as it will stand in ServiceNow, header first. `payload_hash` is equal if and only if all rows are."""
+
+    id: str
+    rows: tuple[StagingRow, ...]
+    payload_hash: str
+
+    @property
+    def header(self) -> StagingRow:
+        """The header's row."""
+        return self.rows[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What mapping needs besides the document: the company, the profile and the translation tables."""
+
+    company: Company
+    profile: Profile
+    translations: Translations
+
+    def route(self, document: Document) -> Route:
+        """The profile's route for the document's entity."""
+        return self.profile.routes[document.entity.value]
+
+
+def map_document(document: Document, rules: Rules, suppliers: Mapping[str, Sequence[str]]) -> MappedDocument:
+    """The document's rows. Raises `DocumentFault` with every reason why it cannot be staged as it is."""
+    faults = document_faults(document, suppliers)
+    if faults:
+        raise DocumentFault(faults)
+    route = rules.route(document)
+    document = with_discount_shares(document)
+    lines = [line for line in document.lines if line.type not in route.skip_lines]
+    header = _header_facts(document, rules.company, suppliers[document.vendor_number][0], len(lines))
+    writer = _Writer(document.currency, rules)
+    rows = [writer.row(route.header, header, "")]
+    for line in lines:
+        facts = header | _line_facts(document, line, rules.company)
+        rows.append(writer.row(route.line, facts, str(line.sequence)))
+    if route.allocation is not None:
+        for line in lines:
+            facts = header | _line_facts(document, line, rules.company)
+            for part in _allocation_facts(document, line, rules):
+                rows.append(writer.row(route.allocation, facts | part, str(line.sequence)))
+    if writer.faults:
+        raise DocumentFault(writer.faults)
+    return MappedDocument(document.id, tuple(rows), _hash(rows))
+
+
+def _header_facts(document: Document, company: Company, supplier: str, line_count: int) -> dict[str, Fact]:
+    return {
+        "company.erp_source": company.erp_source,
+        "company.legal_entity": company.legal_entity,
+        "company.invoice_source": company.invoice_source,
+        "document.id": document.id,
+        "document.number": document.number,
+        "document.status": document.status,
+        "document.kind": "po_invoice" if document.order_number else "non_po_invoice",
+        "document.document_date": document.document_date,
+        "document.posting_date": document.posting_date,
+        "document.due_date": document.due_date,
+        "document.vendor_invoice_number": document.vendor_invoice_number,
+        "document.currency": document.currency,
+        "document.payment_terms": document.payment_terms,
+        "document.order_number": document.order_number,
+        "document.net_total": document.net_total,
+        "document.tax_total": document.tax_total,
+        "document.gross_total": document.gross_total,
+        "document.cost_centre": document.dimension(company.cost_centre_dimension),
+        "document.line_count": line_count,
+        "vendor.number": document.vendor_number,
+        "vendor.name": document.vendor_name,
+        "supplier.name": supplier,
+    }
+
+
+def _line_facts(document: Document, line: Line, company: Company) -> dict[str, Fact]:
+    unit_price = line.unit_cost
+    if document.prices_include_tax:
+        unit_price = rounded(unit_price / (1 + line.tax_percent / 100), UNIT_PRICE_PLACES)
+    return {
+        "line.id": line.id,
+        "line.sequence": line.sequence,
+        "line.type": line.type,
+        "line.object_number": line.object_number,
+        "line.account": line.object_number if line.type == "Account" else "",
+        "line.item": line.object_number if line.type == "Item" else "",
+        "line.description": line.description,
+        "line.unit": line.unit,
+        "line.quantity": line.quantity,
+        "line.unit_price": unit_price,
+        "line.net_amount": line.net_amount,
+        "line.gross_amount": line.net_amount + line.tax_amount,
+        "line.tax_code": line.tax_code,
+        "line.tax_amount": line.tax_amount,
+        "line.expected_receipt": line.expected_receipt,
+        "line.location": line.location,
+        "line.cost_centre": line.dimension(company.cost_centre_dimension),
+    }
+
+
+def _allocation_facts(document: Document, line: Line, rules: Rules) -> list[dict[str, Fact]]:
+    cost_centre = line.dimension(rules.company.cost_centre_dimension)
+    shares = rules.profile.allocation_keys.get(cost_centre, {cost_centre: Decimal(100)})
+    amounts = spread(line.net_amount, list(shares.values()), decimals(document.currency))
+    return [
+        {"allocation.cost_centre": code, "allocation.percent": percent, "allocation.amount": amount}
+        for (code, percent), amount in zip(shares.items(), amounts, strict=True)
+    ]
+
+
+class _Writer:
+    """Writes rows of one document and gathers every fault on the way."""
+
+    def __init__(self, currency: str, rules: Rules) -> None:
+        self.faults: list[Reason] = []
+        self._currency = currency
+        self._rules = rules
+
+    def row(self, table: StagingTable, facts: Mapping[str, Fact], where: str) -> StagingRow:
+        columns = {}
+        for name, column in table.columns.items():
+            text = self._text(name, column, facts, where)
+            if text:
+                columns[name] = text
+        return StagingRow(table.table, tuple(columns.get(name, "") for name in table.key), columns, where)
+
+    def _text(self, name: str, column: Column, facts: Mapping[str, Fact], where: str) -> str:
+        text = column.constant if column.value is None else self._written(facts[column.value], column.format)
+        text = clean(text or "")
+        if column.translate is not None:
+            word = translate(text, column.translate, self._rules.profile, self._rules.translations, where=where)
+            if isinstance(word, Reason):
+                self._fault(word)
+                return ""
+            text = word
+        if len(text) > column.max:
+            self._fault(
+                Reason(
+                    "TEXT_TOO_LONG",
+                    f"The value for {name} has {len(text)} characters, the column holds {column.max}.",
+                    "Shorten it in BC, or widen the column in ServiceNow and the profile, then replay.",
+                    where,
+                )
+            )
+        if column.mandatory and not text:
+            self._fault(
+                Reason(
+                    "VALUE_MISSING",
+                    f"{name} must not be empty, and {column.value} is.",
+                    "Fill it in BC, then replay.",
+                    where,
+                )
+            )
+        return text
+
+    def _written(self, fact: Fact, format_: str) -> str:
+        if fact is None:
+            return ""
+        if isinstance(fact, date):
+            return fact.isoformat()
+        if isinstance(fact, Decimal):
+            return money_text(fact, self._currency) if format_ == "money" else plain_text(fact)
+        return str(fact)
+
+    def _fault(self, reason: Reason) -> None:
+        if reason not in self.faults:
+            self.faults.append(reason)
+
+
+def clean(text: str) -> str:
+    """The text in Unicode's composed form, without NUL and other control characters except tab and line ends."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(char for char in composed if char >= " " or char in "\t\n\r").replace("\x7f", "")
+
+
+def _hash(rows: Sequence[StagingRow]) -> str:
+    content = [[row.table, sorted(row.columns.items())] for row in rows]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,211 @@
+"""Deliver: one message of the documents queue, worked to an outcome for each of its documents.
+
+claim - read - map and validate - intent - write - verify each row - outcome. The intent is on record before anything is sent,
+the outcome after every row was verified. An outage puts the documents back with a new, delayed message; a fault of one
+document parks that one; what nobody foresaw is set aside alone, so that it cannot hold up the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from connector.business_central.api_v2 import Reading
+from connector.decisions.admission import admit
+from connector.decisions.eligibility import eligibility
+from connector.decisions.mapping import MappedDocument, map_document
+from connector.errors import DocumentFault, Outage, Reason, StorageUnavailable
+from connector.flows.messages import send_units, standing
+from connector.flows.outcomes import Outcomes
+from connector.flows.parts import Parts
+from connector.flows.unreadable import keep_unreadable
+from connector.model.documents import Document
+from connector.model.units import Origin, Reference, Unit, decode_unit
+from connector.settings import Company
+from connector.storage.gates import Slot, Wait
+from connector.storage.ledger import partition
+
+MAX_RUNS = 5
+"""How often the Functions host runs a message (host.json, maxDequeueCount). On the last run an unknown fault is parked."""
+UNIT_LIMIT = 300.0
+"""Seconds after which no further request of a unit starts; well inside the claim of nine minutes."""
+BUSY_LOW, BUSY_HIGH = 20.0, 40.0
+STALE_WAIT = 15.0
+
+
+def deliver(parts: Parts, text: str, dequeue_count: int) -> None:
+    """Works one message. Returns when every document has an outcome or a new message; raises only for a fault nobody
+    foresaw in a message of a single document, and when storage itself does not answer."""
+    try:
+        unit = decode_unit(text)
+        company = parts.settings.company(unit.company)
+        if company is None or unit.entity.value not in parts.profile.routes:
+            raise ValueError(f"no company {unit.company!r} with {unit.entity.value} in the settings")
+    except ValueError as error:
+        keep_unreadable(parts, text, str(error))
+        return
+    _UnitRun(parts, unit, company, last_run=dequeue_count >= MAX_RUNS).run()
+
+
+class _UnitRun:
+    """One unit on its way through. `outcomes` holds the documents that have none yet."""
+
+    def __init__(self, parts: Parts, unit: Unit, company: Company, *, last_run: bool) -> None:
+        self._parts = parts
+        self._unit = unit
+        self._company = company
+        self._last_run = last_run
+        self._started = parts.clock.monotonic()
+        self._outcomes = Outcomes(parts, unit, company, self._started)
+
+    def run(self) -> None:
+        references = self._claim()
+        try:
+            if references:
+                self._work(references)
+        except StorageUnavailable:
+            raise  # nothing can be recorded now: the host runs the message again
+        except Outage as outage:
+            self._outcomes.rescheduled(self._outcomes.open_ids(), outage)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must reach an outcome
+            self._unforeseen(self._outcomes.open_ids(), error)
+        self._outcomes.finish()
+
+    def _claim(self) -> dict[str, Reference]:
+        where = partition(self._company.key, self._unit.entity)
+        references = {reference.id: reference for reference in self._unit.references}
+        states = self._parts.ledger.states(where, list(references))
+        wanted, busy = [], []
+        for id_, reference in references.items():
+            state = states.get(id_)
+            verdict = "claim" if state is None else admit(reference, self._unit.origin, standing(state))
+            if verdict == "claim":
+                wanted.append(id_)
+            elif verdict == "busy":
+                busy.append(reference)
+        claimed, lost = self._outcomes.claim({id_: (references[id_], states.get(id_)) for id_ in wanted})
+        busy += [references[id_] for id_ in lost]
+        if busy:
+            delay = self._parts.randomness.uniform(BUSY_LOW, BUSY_HIGH)
+            self._send(self._unit.origin, busy, delay)
+        return {id_: references[id_] for id_ in claimed}
+
+    def _work(self, references: Mapping[str, Reference]) -> None:
+        reading = self._parts.reader.documents(self._company, self._unit.entity, list(references))
+        for id_, fault in reading.faults.items():
+            self._outcomes.parked(id_, fault.reasons)
+        for id_ in sorted(reading.missing):
+            self._outcomes.gone(id_)
+        eligible = self._eligible(reading, references)
+        self._outcomes.flush()
+        if eligible:
+            self._stage(eligible)
+
+    def _eligible(self, reading: Reading, references: Mapping[str, Reference]) -> list[Document]:
+        route = self._parts.profile.routes[self._unit.entity.value]
+        eligible = []
+        for id_, document in reading.documents.items():
+            if document.modified < references[id_].seen:
+                # The answer is older than what was announced (a replica behind its primary): look again shortly.
+                stale = Outage(
+                    "Business Central", "delivered an older version than it announced", retry_after=STALE_WAIT
+                )
+                self._outcomes.rescheduled([id_], stale)
+                continue
+            self._outcomes.learn(id_, document)
+            try:
+                if eligibility(document, route) == "eligible":
+                    eligible.append(document)
+                else:
+                    self._outcomes.waiting(id_, document.status)
+            except DocumentFault as fault:
+                self._outcomes.parked(id_, fault.reasons)
+        return eligible
+
+    def _stage(self, documents: Sequence[Document]) -> None:
+        slot = self._parts.gate.enter(f"{self._unit.correlation}-{self._parts.randomness.token()[:8]}")
+        if isinstance(slot, Wait):
+            self._outcomes.released([document.id for document in documents], slot.seconds)
+            return
+        try:
+            mapped = self._map(documents)
+            self._write(mapped, slot)
+        except Outage as outage:
+            if not isinstance(outage, StorageUnavailable):
+                self._close_gate(outage)
+            raise
+        finally:
+            self._parts.gate.leave(slot)
+
+    def _map(self, documents: Sequence[Document]) -> list[MappedDocument]:
+        names = self._parts.suppliers.names(
+            self._company.erp_source, (document.vendor_number for document in documents if document.vendor_number)
+        )
+        rules = self._parts.rules(self._company)
+        changed = []
+        for document in documents:
+            try:
+                mapped = map_document(document, rules, names)
+            except DocumentFault as fault:
+                self._outcomes.parked(document.id, fault.reasons)
+            except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
+                self._unforeseen([document.id], error)
+            else:
+                if self._outcomes.state(document.id).payload_hash == mapped.payload_hash:
+                    self._outcomes.unchanged(document.id)
+                else:
+                    changed.append(mapped)
+        return changed
+
+    def _write(self, mapped: Sequence[MappedDocument], slot: Slot) -> None:
+        self._outcomes.flush()
+        kept = self._outcomes.intend(mapped)
+        if not kept:
+            return
+        deliveries = self._parts.door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
+        for document, delivery in zip(kept, deliveries, strict=True):
+            if delivery.outage is not None:
+                self._outcomes.rescheduled([document.id], delivery.outage)
+                self._close_gate(delivery.outage)
+            elif delivery.complete(document):
+                self._outcomes.staged(document, delivery)
+            else:
+                self._outcomes.rejected(document, delivery)
+
+    def _in_time(self) -> bool:
+        return self._parts.clock.monotonic() - self._started < UNIT_LIMIT
+
+    def _close_gate(self, outage: Outage) -> None:
+        if outage.system == "ServiceNow" and outage.retry_after is not None and not self._outcomes.gate_closed:
+            self._outcomes.gate_closed = True
+            self._parts.gate.close_for(min(outage.retry_after, timedelta(minutes=15).total_seconds()))
+
+    def _unforeseen(self, ids: Sequence[str], error: Exception) -> None:
+        self._parts.telemetry.warning(
+            "unforeseen", company=self._company.key, count=len(ids), error=type(error).__name__
+        )
+        if len(self._unit.references) > 1:
+            self._outcomes.isolated(ids, error)
+            return
+        if not ids:
+            raise error
+        if self._last_run:
+            self._outcomes.parked(ids[0], [_unforeseen_reason(error)])
+            return
+        self._outcomes.failed(ids[0], error)
+        self._outcomes.finish()
+        raise error
+
+    def _send(self, origin: Origin, references: Sequence[Reference], delay: float) -> None:
+        unit = self._unit
+        send_units(self._parts, self._company, unit.entity, origin, unit.correlation, references, delay_seconds=delay)
+
+
+def _unforeseen_reason(error: Exception) -> Reason:
+    return Reason(
+        "UNFORESEEN_FAULT",
+        f"The connector met a fault it does not know while working on this document: {type(error).__name__}: {error}"[
+            :500
+        ],
+        "Replay it; if it comes back, report the fault with this document's trail.",
+    )

@@ -1,0 +1,52 @@
+"""Messages between runs: units onto the documents queue, parked notes onto the poison queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.decisions.admission import Standing
+from connector.flows.parts import Parts
+from connector.model.documents import Entity
+from connector.model.units import Origin, ParkedNote, Reference, units
+from connector.settings import Company
+from connector.storage.ledger_rows import State
+from connector.storage.ports import Sent
+
+
+def send_units(
+    parts: Parts,
+    company: Company,
+    entity: Entity,
+    origin: Origin,
+    correlation: str,
+    references: Sequence[Reference],
+    *,
+    delay_seconds: float = 0,
+) -> None:
+    """Puts the references on the documents queue, in units of up to 200."""
+    for unit in units(company.key, entity, origin, correlation, list(references)):
+        parts.queues.send(parts.settings.documents_queue, unit.encode(), delay_seconds=delay_seconds)
+
+
+def send_note(parts: Parts, company: Company, entity: Entity, state: State) -> Sent:
+    """Puts the small message of a parked document on the poison queue."""
+    note = ParkedNote(company.key, entity, state.id, state.generation)
+    return parts.queues.send(parts.settings.poison_queue, note.encode())
+
+
+def delete_note(parts: Parts, state: State) -> None:
+    """Removes exactly the message that an earlier parking left; one that is gone already is no matter."""
+    if state.poison_id:
+        parts.queues.delete(parts.settings.poison_queue, Sent(state.poison_id, state.poison_receipt))
+
+
+def standing(state: State) -> Standing:
+    """What a ledger row says, as admission wants it."""
+    return Standing(
+        status=state.status,
+        settled=state.settled,
+        generation=state.generation,
+        due=state.due,
+        age=state.age,
+        read_at=state.read_at,
+    )

@@ -1,0 +1,99 @@
+"""Overview: where everything stands, and the trail of one document. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.decisions.states import Status
+from connector.errors import Outage
+from connector.flows.parts import Parts
+from connector.model.documents import Entity
+from connector.settings import Company
+from connector.storage.ledger import partition
+from connector.storage.ledger_rows import Event, State
+
+
+@dataclass(frozen=True, slots=True)
+class EntityOverview:
+    """One entity of one company: documents by state and by outcome, and how far detection has come."""
+
+    company: Company
+    entity: Entity
+    counts: Counter[Status]
+    outcomes: Counter[str]
+    causes: Counter[str]
+    watermark: datetime | None
+
+    @property
+    def seen(self) -> int:
+        """All documents ever seen: each is in exactly one state."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All entities, and the depth of the queues."""
+
+    entities: tuple[EntityOverview, ...]
+    waiting_units: int
+    poison_messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """One document: its state, its events oldest first, and whether the chain of events is whole."""
+
+    company: Company
+    entity: Entity
+    state: State
+    events: tuple[Event, ...]
+    intact: bool
+
+
+def overview(parts: Parts) -> Overview:
+    """Where everything stands now."""
+    return Overview(
+        entities=tuple(_entity(parts, company, entity) for company, entity in parts.entities()),
+        waiting_units=parts.queues.count(parts.settings.documents_queue),
+        poison_messages=parts.queues.count(parts.settings.poison_queue),
+    )
+
+
+def healthy(parts: Parts) -> bool:
+    """Whether the app can do its work here: its storage answers. The remote systems' outages are no illness of the app."""
+    try:
+        parts.queues.count(parts.settings.documents_queue)
+        for company, entity in parts.entities():
+            parts.cursors.read(partition(company.key, entity))
+    except Outage:
+        return False
+    return True
+
+
+def _entity(parts: Parts, company: Company, entity: Entity) -> EntityOverview:
+    where = partition(company.key, entity)
+    counts: Counter[Status] = Counter()
+    outcomes: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    for state in parts.ledger.all_states(where):
+        counts[state.status] += 1
+        outcomes[state.outcome or state.status.value] += 1
+        if state.status is Status.PARKED:
+            causes.update({reason["code"] for reason in json.loads(state.reasons)})
+    cursor, _ = parts.cursors.read(where)
+    return EntityOverview(company, entity, counts, outcomes, causes, cursor.watermark)
+
+
+def trails(parts: Parts, text: str) -> list[Trail]:
+    """The documents found by a number (their own, their order's, their vendor's), an id or a ServiceNow sys_id."""
+    found = []
+    for company, entity in parts.entities():
+        where = partition(company.key, entity)
+        ids = {*parts.ledger.find(where, text), *parts.ledger.states(where, [text.strip().lower()])}
+        for id_, state in sorted(parts.ledger.states(where, sorted(ids)).items()):
+            events = tuple(parts.ledger.events(where, id_))
+            found.append(Trail(company, entity, state, events, parts.ledger.intact(where, id_)))
+    return found

@@ -1,0 +1,111 @@
+"""Rescue: documents whose work is due but does not move are sent again. So a message that vanished, or a worker that died, is
+found by the ledger and not by luck. The third rescue parks the document: whatever kills its workers, a person must look."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+
+from connector.decisions.states import Status
+from connector.errors import Reason
+from connector.flows.messages import send_note, send_units
+from connector.flows.parts import Parts
+from connector.model.documents import Entity
+from connector.model.units import Origin, Reference
+from connector.settings import Company
+from connector.storage.ledger import Change, partition
+from connector.storage.ledger_rows import State
+
+MAX_RESCUES = 3
+
+_WORKER_DIED = Reason(
+    "WORKER_DIED",
+    "Three times this document was taken up and nothing more was heard of it.",
+    "Look for crashes of the function app at these times, then replay.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """What a rescue did."""
+
+    sent: int
+    parked: int
+    notes: int
+
+
+def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
+    """Sends what stands still, parks what stood still three times, and completes missing poison messages."""
+    where = partition(company.key, entity)
+    still = [state for state in parts.ledger.open_states(where) if _stands_still(state, parts)]
+    hopeless = [state for state in still if state.rescues + 1 >= MAX_RESCUES]
+    others = [state for state in still if state.rescues + 1 < MAX_RESCUES]
+    correlation = parts.randomness.token()
+    references = [Reference(state.id, state.seen, state.generation) for state in others]
+    # Message first: a crash before the row is written repeats a harmless message instead of counting a rescue that never was.
+    send_units(parts, company, entity, Origin.RESCUE, correlation, references)
+    steps = [
+        Change(
+            state,
+            replace(
+                state, status=Status.PENDING, claim="", due=None, rescues=state.rescues + 1, correlation=correlation
+            ),
+            "rescued",
+            {"was": state.status.value, "rescues": state.rescues + 1},
+        )
+        for state in others
+    ]
+    steps += [Change(state, _parked(state), "parked", {"reasons": [asdict(_WORKER_DIED)]}) for state in hopeless]
+    recorded = parts.ledger.record(where, steps)
+    parked = sum(1 for state in recorded.saved.values() if state.status is Status.PARKED)
+    notes = _complete_notes(parts, company, entity)
+    if references or parked or notes:
+        parts.telemetry.warning(
+            "rescued",
+            company=company.key,
+            entity=entity.value,
+            count=len(references),
+            parked=parked,
+            correlation=correlation,
+        )
+    return Rescued(len(references), parked, notes)
+
+
+def rescue_all(parts: Parts) -> None:
+    """Rescues in every entity of every company."""
+    for company, entity in parts.entities():
+        rescue(parts, company, entity)
+
+
+def _stands_still(state: State, parts: Parts) -> bool:
+    patience = timedelta(seconds=parts.settings.rescue_after_seconds)
+    due = state.due or state.modified
+    return state.age >= patience and state.read_at - due >= patience
+
+
+def _parked(state: State) -> State:
+    return replace(
+        state,
+        status=Status.PARKED,
+        outcome="parked",
+        claim="",
+        due=None,
+        rescues=0,
+        settled=state.seen,
+        generation=state.generation + 1,
+        reasons=json.dumps([asdict(_WORKER_DIED)]),
+        poison_id="",
+        poison_receipt="",
+    )
+
+
+def _complete_notes(parts: Parts, company: Company, entity: Entity) -> int:
+    """A crash between the ledger row and the poison message leaves a parked document without one: send it now."""
+    where = partition(company.key, entity)
+    pointers = []
+    for state in parts.ledger.all_states(where, Status.PARKED):
+        if not state.poison_id:
+            sent = send_note(parts, company, entity, state)
+            pointers.append(Change(state, replace(state, poison_id=sent.message_id, poison_receipt=sent.pop_receipt)))
+    return len(parts.ledger.record(where, pointers).saved)

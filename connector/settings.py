@@ -1,0 +1,153 @@
+"""Settings: the only reader of the environment. Typed, complete, every fault reported at once, no secret echoed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError, model_validator
+
+from connector.errors import SettingsFault
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _safe_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise ValueError("must start with https:// (http:// only for this machine)")
+    if not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be a plain address without user, query or fragment")
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_safe_url)]
+Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+QueueName = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,55}$")]
+
+
+class Company(BaseModel):
+    """One BC company and what ServiceNow calls it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    id: Guid
+    erp_source: str = Field(min_length=1, max_length=40)
+    legal_entity: str = Field(min_length=1, max_length=100)
+    local_currency: str = Field(pattern=r"^[A-Z]{3}$")
+    invoice_source: str = Field(min_length=1, max_length=100)
+    cost_centre_dimension: str = Field(min_length=1, max_length=20)
+
+
+class Settings(BaseModel):
+    """Every setting. A field's name in capitals is its name in the environment (the application settings)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    # Business Central
+    bc_url: Url = Field(description="up to and with the environment: https://api.businesscentral.dynamics.com/v2.0/...")
+    bc_token_url: Url
+    bc_client_id: str = Field(min_length=1)
+    bc_client_secret: SecretStr = Field(min_length=1)
+    bc_client_secret_next: SecretStr | None = None
+    bc_scope: str = "https://api.businesscentral.dynamics.com/.default"
+    bc_page_size: int = Field(default=1000, ge=1, le=20000)
+    bc_max_url: int = Field(default=12000, ge=1000, le=16000)
+
+    # ServiceNow
+    sn_url: Url
+    sn_auth: Literal["oauth", "basic"] = "oauth"
+    sn_client_id: str = ""
+    sn_client_secret: SecretStr | None = None
+    sn_client_secret_next: SecretStr | None = None
+    sn_username: str = ""
+    sn_password: SecretStr | None = None
+    sn_slots: int = Field(default=3, ge=1, le=16)
+    sn_batch_rows: int = Field(default=100, ge=1, le=500)
+
+    # What goes where
+    companies: Json[Annotated[tuple[Company, ...], Field(min_length=1)]]
+    profile: str = "source_to_pay"
+    translations: str = ""
+
+    # Storage, as an Azure Functions connection of the name ConnectorStorage
+    connectorstorage: SecretStr | None = None
+    connectorstorage__accountname: str = ""
+    connectorstorage__queueserviceuri: Url | None = None
+    connectorstorage__tableserviceuri: Url | None = None
+    connectorstorage__clientid: str = ""
+    documents_queue: QueueName = "documents"
+
+    # Keeping
+    ledger_key: SecretStr
+    poll_overlap_seconds: int = Field(default=300, ge=1, le=86400)
+    rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
+    max_waiting_units: int = Field(default=20, ge=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        faults = []
+        if self.sn_auth == "oauth" and not (self.sn_client_id and self.sn_client_secret):
+            faults.append("SN_CLIENT_ID and SN_CLIENT_SECRET are needed when SN_AUTH is oauth")
+        if self.sn_auth == "basic" and not (self.sn_username and self.sn_password):
+            faults.append("SN_USERNAME and SN_PASSWORD are needed when SN_AUTH is basic")
+        by_identity = self.connectorstorage__accountname or (
+            self.connectorstorage__queueserviceuri and self.connectorstorage__tableserviceuri
+        )
+        if not self.connectorstorage and not by_identity:
+            faults.append("give ConnectorStorage, or ConnectorStorage__accountName for a managed identity")
+        for field in ("key", "id", "erp_source"):
+            values = [getattr(company, field) for company in self.companies]
+            if len(set(values)) < len(values):
+                faults.append(f"COMPANIES: two companies have the same {field}")
+        try:
+            if len(base64.b64decode(self.ledger_key.get_secret_value(), validate=True)) < 32:
+                raise ValueError
+        except (ValueError, binascii.Error):
+            faults.append("LEDGER_KEY must be at least 32 random bytes in base64")
+        if faults:
+            raise ValueError("\n  - ".join(faults))
+        return self
+
+    @property
+    def ledger_key_bytes(self) -> bytes:
+        """The key of the ledger's event chain."""
+        return base64.b64decode(self.ledger_key.get_secret_value())
+
+    @property
+    def poison_queue(self) -> str:
+        """Where the Functions host and we put what cannot be done."""
+        return f"{self.documents_queue}-poison"
+
+    @property
+    def poll_overlap(self) -> timedelta:
+        """How far behind the watermark each poll reads again."""
+        return timedelta(seconds=self.poll_overlap_seconds)
+
+    def company(self, key: str) -> Company | None:
+        """The company of that key."""
+        return next((company for company in self.companies if company.key == key), None)
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in the given environment. Raises `SettingsFault` that lists every fault and shows no value."""
+    given = {name.lower(): value for name, value in environment.items() if value != ""}
+    try:
+        return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+    except ValidationError as error:
+        faults = [_fault_text(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]
+        raise SettingsFault("these settings are not right:\n" + "\n".join(f"  - {line}" for line in faults)) from None
+
+
+def _fault_text(where: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not where:
+        return message
+    name, *inner = where
+    place = ".".join(str(part) for part in inner)
+    return f"{str(name).upper()}{f' ({place})' if place else ''}: {message}"

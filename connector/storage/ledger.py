@@ -1,0 +1,209 @@
+"""The ledger: where every document stands, every step it took, and how to find it by a number.
+
+One partition per company and entity. Three kinds of rows side by side, so that they move in one transaction:
+``s|id`` state, ``e|id|seq`` event, ``i|TEXT|id`` index. A state row changes only by compare-and-set, each event goes with the
+state row that carries its sequence number and hash, and states move only along `decisions.states.MOVES`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from connector.decisions.chain import GENESIS, event_hash, key_id
+from connector.decisions.states import Status, legal
+from connector.errors import RowConflict
+from connector.model.documents import Entity
+from connector.ports import Clock
+from connector.storage import keys
+from connector.storage.ledger_rows import Event, State, event_from, event_properties, state_from, state_properties
+from connector.storage.ports import MAX_OPERATIONS, Condition, Insert, Operation, Replace, TableStore, Upsert
+
+TABLE = "ledger"
+DOCUMENTS_A_TRANSACTION = 50
+POINT_READS = 3
+ROWS_PER_ID = 10
+"""A range read may pass over this many rows per row it looks for, before single reads are cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One document's step: its state before (None: new), after, perhaps an event, perhaps texts to find it by."""
+
+    before: State | None
+    after: State
+    action: str = ""
+    detail: Mapping[str, object] = field(default_factory=dict)
+    index: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a call wrote: the new states by id, and the ids that somebody else changed first."""
+
+    saved: Mapping[str, State]
+    lost: tuple[str, ...]
+
+
+def partition(company: str, entity: Entity) -> str:
+    """The partition of one company's entity."""
+    return keys.join(company, entity.value)
+
+
+class Ledger:
+    """The record of all documents. `key` seals the event chain, `by` names who acts in each event."""
+
+    def __init__(self, tables: TableStore, clock: Clock, *, key: bytes, by: str) -> None:
+        self._tables = tables
+        self._clock = clock
+        self._key = key
+        self._key_id = key_id(key)
+        self._by = by
+
+    def states(self, where: str, ids: Sequence[str]) -> dict[str, State]:
+        """The states of these documents, those that exist, with as few transactions as the partition allows."""
+        wanted = sorted(set(ids))
+        found: dict[str, State] = {}
+        passed = ""
+        if len(wanted) > POINT_READS:
+            limit = ROWS_PER_ID * len(wanted)
+            start, stop = keys.join("s", wanted[0]), keys.below("s", wanted[-1])[1]
+            states = [state_from(row) for row in self._tables.query(TABLE, where, start=start, stop=stop, limit=limit)]
+            asked = set(wanted)
+            found = {state.id: state for state in states if state.id in asked}
+            if len(states) < limit:
+                return found
+            passed = states[-1].id
+        for id_ in wanted:
+            if id_ > passed and (entity := self._tables.read(TABLE, where, keys.join("s", id_))) is not None:
+                found[id_] = state_from(entity)
+        return found
+
+    def open_states(self, where: str) -> Iterator[State]:
+        """The states in which work is due."""
+        return self._scan(where, [Condition("open", "eq", True)])
+
+    def all_states(self, where: str, status: Status | None = None) -> Iterator[State]:
+        """All states of the partition, or those of one status."""
+        return self._scan(where, [Condition("status", "eq", status.value)] if status else [])
+
+    def _scan(self, where: str, conditions: Sequence[Condition]) -> Iterator[State]:
+        start, stop = keys.below("s")
+        for entity in self._tables.query(TABLE, where, start=start, stop=stop, where=conditions):
+            yield state_from(entity)
+
+    def events(self, where: str, id_: str) -> list[Event]:
+        """The trail of one document, oldest first."""
+        start, stop = keys.below("e", id_)
+        return [event_from(entity) for entity in self._tables.query(TABLE, where, start=start, stop=stop)]
+
+    def find(self, where: str, text: str) -> list[str]:
+        """Ids of the documents found by this number (of the document, its order, its vendor) or sys_id."""
+        start, stop = keys.below("i", _index_text(text))
+        return [keys.split(entity.row)[-1] for entity in self._tables.query(TABLE, where, start=start, stop=stop)]
+
+    def record(self, where: str, changes: Iterable[Change]) -> Recorded:
+        """Writes the changes, each whole or not at all. Those that lose their compare-and-set are reported, not raised."""
+        saved: dict[str, State] = {}
+        lost: list[str] = []
+        for group in self._groups(where, list(changes)):
+            self._write(where, group, saved, lost)
+        return Recorded(saved, tuple(lost))
+
+    def intact(self, where: str, id_: str) -> bool:
+        """Whether the document's trail is complete, in order and unchanged, up to its state's head."""
+        state = self.states(where, [id_]).get(id_)
+        head, seq = GENESIS, 0
+        for event in self.events(where, id_):
+            content = _sealed(where, event)
+            if event.seq != seq + 1 or event.previous != head or event.hash != event_hash(self._key, head, content):
+                return False
+            head, seq = event.hash, event.seq
+        return state is not None and (state.head, state.seq) == (head, seq)
+
+    def _groups(self, where: str, changes: list[Change]) -> Iterator[list[_Prepared]]:
+        group: list[_Prepared] = []
+        size = 0
+        for change in changes:
+            prepared = self._prepared(where, change)
+            if group and (len(group) == DOCUMENTS_A_TRANSACTION or size + len(prepared.operations) > MAX_OPERATIONS):
+                yield group
+                group, size = [], 0
+            group.append(prepared)
+            size += len(prepared.operations)
+        if group:
+            yield group
+
+    def _prepared(self, where: str, change: Change) -> _Prepared:
+        before, after = change.before, change.after
+        if before is not None and not legal(before.status, after.status):
+            raise ValueError(f"a document cannot go from {before.status} to {after.status}")
+        head, seq = (before.head, before.seq) if before else (GENESIS, 0)
+        operations: list[Operation] = []
+        if change.action:
+            event = Event(
+                id=after.id,
+                seq=seq + 1,
+                action=change.action,
+                at=self._clock.now(),
+                by=self._by,
+                status=after.status,
+                correlation=after.correlation,
+                detail=json.dumps(dict(change.detail), ensure_ascii=False, separators=(",", ":")),
+                previous=head,
+                key_id=self._key_id,
+            )
+            event = replace(event, hash=event_hash(self._key, head, _sealed(where, event)))
+            head, seq = event.hash, event.seq
+            operations.append(Insert(keys.join("e", after.id, f"{seq:08d}"), event_properties(event)))
+        after = replace(after, head=head, seq=seq)
+        row, properties = keys.join("s", after.id), state_properties(after)
+        state = Insert(row, properties) if before is None else Replace(row, properties, before.etag)
+        operations.insert(0, state)
+        for text in dict.fromkeys(_index_text(text) for text in change.index if text.strip()):
+            operations.append(Upsert(keys.join("i", text, after.id), {"id": after.id}))
+        return _Prepared(after, tuple(operations))
+
+    def _write(self, where: str, group: list[_Prepared], saved: dict[str, State], lost: list[str]) -> None:
+        while group:
+            operations = [operation for prepared in group for operation in prepared.operations]
+            try:
+                etags = self._tables.write(TABLE, where, operations)
+            except RowConflict as conflict:
+                loser = _owner(group, conflict.index)
+                lost.append(group[loser].state.id)
+                group = group[:loser] + group[loser + 1 :]
+                continue
+            position = 0
+            for prepared in group:
+                saved[prepared.state.id] = replace(prepared.state, etag=etags[position])
+                position += len(prepared.operations)
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    state: State
+    operations: tuple[Operation, ...]
+
+
+def _owner(group: Sequence[_Prepared], index: int) -> int:
+    for number, prepared in enumerate(group):
+        if index < len(prepared.operations):
+            return number
+        index -= len(prepared.operations)
+    raise ValueError("a conflict outside the transaction")
+
+
+def _sealed(where: str, event: Event) -> dict[str, str | int]:
+    properties = event_properties(replace(event, hash=""))
+    return {"partition": where} | {name: _plain(value) for name, value in properties.items() if name != "hash"}
+
+
+def _plain(value: object) -> str | int:
+    return value if isinstance(value, int) else str(value)
+
+
+def _index_text(text: str) -> str:
+    return text.strip().upper()

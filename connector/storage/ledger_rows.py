@@ -1,0 +1,202 @@
+"""The ledger's rows: the shapes of a state and of an event, and their columns in Table Storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.decisions.states import OPEN, Status
+from connector.model.stamps import NEVER, parse_stamp, stamp_text
+from connector.storage.ports import Entity, Property
+
+MAX_TEXT = 30_000
+"""Characters of a long text column (a column holds 32,768 UTF-16 units); what is longer is cut with a marker."""
+CUT = "… [cut]"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where one document stands.
+
+    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `payload_hash`: the rows as last verified in
+    ServiceNow, `sys_id` and `target` the record there. `due`: nothing is sent before. `reasons`: JSON list of why it is
+    parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a read row only.
+    """
+
+    id: str
+    status: Status
+    number: str = ""
+    vendor: str = ""
+    amount: str = ""
+    currency: str = ""
+    seen: datetime = NEVER
+    settled: datetime | None = None
+    payload_hash: str = ""
+    sys_id: str = ""
+    target: str = ""
+    outcome: str = ""
+    reasons: str = ""
+    attempt: int = 0
+    rescues: int = 0
+    generation: int = 0
+    claim: str = ""
+    due: datetime | None = None
+    correlation: str = ""
+    poison_id: str = ""
+    poison_receipt: str = ""
+    seq: int = 0
+    head: str = ""
+    etag: str = ""
+    modified: datetime = NEVER
+    read_at: datetime = NEVER
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the row was last written, by the storage server's clock alone."""
+        return self.read_at - self.modified
+
+
+def state_properties(state: State) -> dict[str, Property]:
+    """The columns of a state row. Stamps are text, because BC's year 1 is outside Table Storage's dates."""
+    return {
+        "schema": 1,
+        "id": state.id,
+        "status": state.status.value,
+        "open": state.status in OPEN,
+        "number": state.number,
+        "vendor": state.vendor,
+        "amount": state.amount,
+        "currency": state.currency,
+        "seen": stamp_text(state.seen),
+        "settled": _stamp(state.settled),
+        "payload_hash": state.payload_hash,
+        "sys_id": state.sys_id,
+        "target": state.target,
+        "outcome": state.outcome,
+        "reasons": cut(state.reasons),
+        "attempt": state.attempt,
+        "rescues": state.rescues,
+        "generation": state.generation,
+        "claim": state.claim,
+        "due": _stamp(state.due),
+        "correlation": state.correlation,
+        "poison_id": state.poison_id,
+        "poison_receipt": state.poison_receipt,
+        "seq": state.seq,
+        "head": state.head,
+    }
+
+
+def state_from(entity: Entity) -> State:
+    """The state in a stored row."""
+    read = _Columns(entity.properties)
+    return State(
+        id=read.text("id"),
+        status=Status(read.text("status")),
+        number=read.text("number"),
+        vendor=read.text("vendor"),
+        amount=read.text("amount"),
+        currency=read.text("currency"),
+        seen=read.moment("seen") or NEVER,
+        settled=read.moment("settled"),
+        payload_hash=read.text("payload_hash"),
+        sys_id=read.text("sys_id"),
+        target=read.text("target"),
+        outcome=read.text("outcome"),
+        reasons=read.text("reasons"),
+        attempt=read.number("attempt"),
+        rescues=read.number("rescues"),
+        generation=read.number("generation"),
+        claim=read.text("claim"),
+        due=read.moment("due"),
+        correlation=read.text("correlation"),
+        poison_id=read.text("poison_id"),
+        poison_receipt=read.text("poison_receipt"),
+        seq=read.number("seq"),
+        head=read.text("head"),
+        etag=entity.etag,
+        modified=entity.modified,
+        read_at=entity.read_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of one document: what, when, by whom, in which correlation; sealed with the step before it."""
+
+    id: str
+    seq: int
+    action: str
+    at: datetime
+    by: str
+    status: Status
+    correlation: str
+    detail: str
+    previous: str
+    key_id: str
+    hash: str = ""
+
+
+def event_properties(event: Event) -> dict[str, Property]:
+    """The columns of an event row."""
+    return {
+        "id": event.id,
+        "seq": event.seq,
+        "action": event.action,
+        "at": stamp_text(event.at),
+        "by": event.by,
+        "status": event.status.value,
+        "correlation": event.correlation,
+        "detail": cut(event.detail),
+        "previous": event.previous,
+        "key_id": event.key_id,
+        "hash": event.hash,
+    }
+
+
+def event_from(entity: Entity) -> Event:
+    """The event in a stored row."""
+    read = _Columns(entity.properties)
+    return Event(
+        id=read.text("id"),
+        seq=read.number("seq"),
+        action=read.text("action"),
+        at=read.moment("at") or NEVER,
+        by=read.text("by"),
+        status=Status(read.text("status")),
+        correlation=read.text("correlation"),
+        detail=read.text("detail"),
+        previous=read.text("previous"),
+        key_id=read.text("key_id"),
+        hash=read.text("hash"),
+    )
+
+
+def cut(text: str) -> str:
+    """The text, cut with a marker when it is too long for a column."""
+    return text if len(text) <= MAX_TEXT // 2 else text[: MAX_TEXT // 2 - len(CUT)] + CUT
+
+
+def _stamp(moment: datetime | None) -> str:
+    return "" if moment is None else stamp_text(moment)
+
+
+class _Columns:
+    """Typed reading of a row's columns."""
+
+    def __init__(self, columns: Mapping[str, Property]) -> None:
+        self._columns = columns
+
+    def text(self, name: str) -> str:
+        return str(self._columns[name])
+
+    def number(self, name: str) -> int:
+        value = self._columns[name]
+        if not isinstance(value, int):
+            raise TypeError(f"the column {name} holds no number")
+        return value
+
+    def moment(self, name: str) -> datetime | None:
+        text = self.text(name)
+        return parse_stamp(text) if text else None

@@ -1,0 +1,44 @@
+"""The Azure Functions app: triggers only, each a binding and one call. Schedules and queue names are application settings."""
+
+import json
+
+import azure.functions as func
+
+from connector.bootstrap import Application
+from connector.errors import ConnectorError
+from connector.flows.deliver import deliver
+from connector.flows.detect import poll_all
+from connector.flows.overview import healthy
+from connector.flows.rescue import rescue_all
+
+app = func.FunctionApp()
+connector = Application()
+
+
+@app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%", use_monitor=False)
+def poll(timer: func.TimerRequest) -> None:
+    """Finds what changed in Business Central and queues it."""
+    poll_all(connector.parts)
+
+
+@app.timer_trigger(arg_name="timer", schedule="%RESCUE_SCHEDULE%", use_monitor=False)
+def rescue(timer: func.TimerRequest) -> None:
+    """Sends again what stands still."""
+    rescue_all(connector.parts)
+
+
+@app.queue_trigger(arg_name="message", queue_name="%DOCUMENTS_QUEUE%", connection="ConnectorStorage")
+def documents(message: func.QueueMessage) -> None:
+    """Works one unit of documents into ServiceNow."""
+    deliver(connector.parts, message.get_body().decode("utf-8", "replace"), message.dequeue_count or 1)
+
+
+@app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Says whether the app can work, and nothing else."""
+    try:
+        well = healthy(connector.parts)
+    except ConnectorError:
+        well = False
+    body = json.dumps({"status": "ok" if well else "unavailable"})
+    return func.HttpResponse(body, status_code=200 if well else 503, mimetype="application/json")
