@@ -32,7 +32,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	@$(BIN)/python -m tests.sandbox.demo --bench
+	@$(BIN)/python -m tests.benchmarks
 
 # Renews the pinned, hashed lists from requirements.in and requirements-dev.in; needs uv.
 lock:

@@ -86,6 +86,7 @@ class Settings(BaseModel):
     # Keeping
     ledger_key: SecretStr
     poll_overlap_seconds: int = Field(default=300, ge=1, le=86400)
+    claim_seconds: int = Field(default=540, ge=2, le=3600)
     rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
     max_waiting_units: int = Field(default=20, ge=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from connector.business_central.wire import SELECTED, canonical, expansion, unkn
 from connector.errors import DocumentFault, Outage, Reason
 from connector.model.documents import Document, Entity
 from connector.model.stamps import parse_stamp
+from connector.model.units import MAX_REFERENCES
 from connector.settings import Company
 
 
@@ -28,11 +29,15 @@ class Change:
 
 @dataclass(slots=True)
 class Reading:
-    """What came of reading several documents: each id asked for is in exactly one of the three."""
+    """What came of reading several documents: each id asked for is in exactly one of the four.
+
+    `missing`: BC does not have it. `unread`: there was no time to get to it.
+    """
 
     documents: dict[str, Document] = field(default_factory=dict)
     faults: dict[str, DocumentFault] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
 
 class ApiV2Reader:
@@ -43,6 +48,8 @@ class ApiV2Reader:
         self._codes = codes
         self._page_size = page_size
         self._max_url = max_url
+        # How many documents BC delivered at a time lately, per entity; a bound that size faults lower.
+        self._most: dict[Entity, int] = dict.fromkeys(Entity, MAX_REFERENCES)
 
     def changes(self, company: Company, entity: Entity, since: datetime | None) -> Iterator[list[Change]]:
         """Pages of changes in the order of their stamps, from `since` on, inclusively (None: everything)."""
@@ -57,20 +64,23 @@ class ApiV2Reader:
         except PageBroken as broken:
             raise Outage("Business Central", f"changes of {entity.value} cannot be read: {broken}") from broken
 
-    def documents(self, company: Company, entity: Entity, ids: Sequence[str]) -> Reading:
+    def documents(
+        self, company: Company, entity: Entity, ids: Sequence[str], *, may_go_on: Callable[[], bool]
+    ) -> Reading:
         """The documents, with as few requests as the address length allows; one that breaks the answer is isolated.
 
-        Raises `Outage` when BC cannot serve; never for the fault of a single document.
+        `may_go_on` is asked before each request. Raises `Outage` when BC cannot serve; never for the fault of a single
+        document.
         """
         reading = Reading()
         for part in self._parts(company, entity, ids):
-            self._read(company, entity, part, reading)
+            self._read(company, entity, part, reading, may_go_on)
         return reading
 
     def _parts(self, company: Company, entity: Entity, ids: Sequence[str]) -> Iterator[Sequence[str]]:
         fixed = len(self._session.base) + len(self._path(company, entity, ids[:1])) + 1
         each = len("+or+id+eq+") + 36
-        room = max(1, (self._max_url - fixed) // each + 1)
+        room = max(1, min(self._most[entity], (self._max_url - fixed) // each + 1))
         for start in range(0, len(ids), room):
             yield ids[start : start + room]
 
@@ -78,19 +88,33 @@ class ApiV2Reader:
         options = query(filter=any_of("id", ids), expand=expansion(entity), select=SELECTED[entity])
         return f"{_set(company, entity)}?{options}"
 
-    def _read(self, company: Company, entity: Entity, ids: Sequence[str], reading: Reading) -> None:
+    def _read(
+        self,
+        company: Company,
+        entity: Entity,
+        ids: Sequence[str],
+        reading: Reading,
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        if not may_go_on():
+            reading.unread.update(ids)
+            return
         try:
             rows = self._rows(company, entity, ids)
         except PageBroken as broken:
             if len(ids) > 1:
                 middle = len(ids) // 2
-                self._read(company, entity, ids[:middle], reading)
-                self._read(company, entity, ids[middle:], reading)
+                if broken.cause == "size":
+                    self._most[entity] = middle
+                self._read(company, entity, ids[:middle], reading, may_go_on)
+                self._read(company, entity, ids[middle:], reading, may_go_on)
                 return
             if broken.cause == "size":
                 raise Outage("Business Central", f"a single document {broken}") from broken
             reading.faults[ids[0]] = DocumentFault([_broken(broken)])
             return
+        if len(ids) == self._most[entity]:
+            self._most[entity] = min(MAX_REFERENCES, len(ids) + max(1, len(ids) // 4))
         codes = self._codes.codes(
             company, known=lambda codes: not any(unknown_ids(row, codes) for row in rows.values())
         )

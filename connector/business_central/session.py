@@ -10,7 +10,7 @@ from connector.business_central.odata import pinned
 from connector.errors import ConnectorError, Outage, Refused, Throttled
 from connector.model.money import loads
 from connector.ports import Clock, Randomness
-from connector.remote.http import Answer, Remote
+from connector.remote.http import Answer, AnswerTooLarge, Remote
 from connector.remote.tokens import TokenProvider
 
 SYSTEM = "Business Central"
@@ -97,7 +97,10 @@ class BusinessCentralSession:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Language": "en-US"}
         if page_size is not None:
             headers["Prefer"] = f"odata.maxpagesize={page_size}"
-        return self._remote.send("GET", url, headers=headers, timeout=TIMEOUT), token
+        try:
+            return self._remote.send("GET", url, headers=headers, timeout=TIMEOUT), token
+        except AnswerTooLarge as large:
+            raise PageBroken("size", str(large)) from large
 
 
 def judged(answer: Answer, retry_after: float | None) -> Json:

@@ -29,7 +29,7 @@ class Standing:
 Verdict = Literal["claim", "known", "void", "busy", "due"]
 
 
-def admit(reference: Reference, origin: Origin, standing: Standing) -> Verdict:
+def admit(reference: Reference, origin: Origin, standing: Standing, claim: timedelta = CLAIM) -> Verdict:
     """What to do with the reference.
 
     ``claim``: work on it. ``known``: the ledger already speaks of this version. ``void``: the message belongs to an older
@@ -39,7 +39,7 @@ def admit(reference: Reference, origin: Origin, standing: Standing) -> Verdict:
     if reference.generation < standing.generation and origin is not Origin.POLL:
         return "void"
     if standing.status is Status.CLAIMED:
-        return "claim" if standing.age >= CLAIM else "busy"
+        return "claim" if standing.age >= claim else "busy"
     if standing.status is Status.PENDING:
         early = standing.due is not None and standing.read_at < standing.due
         return "due" if early and origin is not Origin.RETRY else "claim"

@@ -27,9 +27,10 @@ from connector.storage.ledger import partition
 
 MAX_RUNS = 5
 """How often the Functions host runs a message (host.json, maxDequeueCount). On the last run an unknown fault is parked."""
-UNIT_LIMIT = 300.0
-"""Seconds after which no further request of a unit starts; well inside the claim of nine minutes."""
-BUSY_LOW, BUSY_HIGH = 20.0, 40.0
+UNIT_SHARE = 5 / 9
+"""Share of the claim after which no further request of a unit starts: the longest request must end inside the claim."""
+BUSY_LOW, BUSY_HIGH = 1 / 27, 2 / 27
+"""Shares of the claim after which a document that another worker has is looked at again."""
 STALE_WAIT = 15.0
 
 
@@ -56,6 +57,7 @@ class _UnitRun:
         self._company = company
         self._last_run = last_run
         self._started = parts.clock.monotonic()
+        self._claim_time = timedelta(seconds=parts.settings.claim_seconds)
         self._outcomes = Outcomes(parts, unit, company, self._started)
 
     def run(self) -> None:
@@ -78,7 +80,9 @@ class _UnitRun:
         wanted, busy = [], []
         for id_, reference in references.items():
             state = states.get(id_)
-            verdict = "claim" if state is None else admit(reference, self._unit.origin, standing(state))
+            verdict = (
+                "claim" if state is None else admit(reference, self._unit.origin, standing(state), self._claim_time)
+            )
             if verdict == "claim":
                 wanted.append(id_)
             elif verdict == "busy":
@@ -86,12 +90,15 @@ class _UnitRun:
         claimed, lost = self._outcomes.claim({id_: (references[id_], states.get(id_)) for id_ in wanted})
         busy += [references[id_] for id_ in lost]
         if busy:
-            delay = self._parts.randomness.uniform(BUSY_LOW, BUSY_HIGH)
+            delay = self._claim_time.total_seconds() * self._parts.randomness.uniform(BUSY_LOW, BUSY_HIGH)
             self._send(self._unit.origin, busy, delay)
         return {id_: references[id_] for id_ in claimed}
 
     def _work(self, references: Mapping[str, Reference]) -> None:
-        reading = self._parts.reader.documents(self._company, self._unit.entity, list(references))
+        reading = self._parts.reader.documents(
+            self._company, self._unit.entity, list(references), may_go_on=self._in_time
+        )
+        self._outcomes.released(sorted(reading.unread), 0.0)
         for id_, fault in reading.faults.items():
             self._outcomes.parked(id_, fault.reasons)
         for id_ in sorted(reading.missing):
@@ -173,7 +180,7 @@ class _UnitRun:
                 self._outcomes.rejected(document, delivery)
 
     def _in_time(self) -> bool:
-        return self._parts.clock.monotonic() - self._started < UNIT_LIMIT
+        return self._parts.clock.monotonic() - self._started < UNIT_SHARE * self._claim_time.total_seconds()
 
     def _close_gate(self, outage: Outage) -> None:
         if outage.system == "ServiceNow" and outage.retry_after is not None and not self._outcomes.gate_closed:

@@ -13,7 +13,7 @@ from connector.business_central.api_v2 import Change as BcChange
 from connector.decisions.admission import admit
 from connector.decisions.states import Status
 from connector.decisions.watermark import advance, fresh, read_from
-from connector.errors import Outage, RowConflict
+from connector.errors import Outage, RowConflict, SettingsFault
 from connector.flows.messages import send_units, standing
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
@@ -65,9 +65,12 @@ def poll(parts: Parts, company: Company, entity: Entity) -> Detected:
 
 def poll_all(parts: Parts) -> None:
     """Polls every entity of every company. What one cannot do now does not keep the others from being polled."""
+    unforeseen: list[Exception] = []
     for company, entity in parts.entities():
         try:
             detected = poll(parts, company, entity)
+        except SettingsFault:
+            raise
         except Outage as outage:
             parts.telemetry.warning(
                 "poll_postponed",
@@ -77,6 +80,9 @@ def poll_all(parts: Parts) -> None:
                 error=type(outage).__name__,
             )
             continue
+        except Exception as error:  # noqa: BLE001 - raised below, after the others have had their turn
+            unforeseen.append(error)
+            continue
         if detected.queued or detected.stopped:
             parts.telemetry.event(
                 "polled",
@@ -85,6 +91,8 @@ def poll_all(parts: Parts) -> None:
                 count=detected.queued,
                 outcome=detected.stopped or "all",
             )
+    if unforeseen:
+        raise unforeseen[0]
 
 
 def _queue(parts: Parts, company: Company, entity: Entity, page: Sequence[BcChange], news: Sequence[Reference]) -> int:

@@ -18,6 +18,10 @@ from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 
 MAX_RESCUES = 3
+BACKLOG = 8
+"""From so many messages on, a message may be waiting its turn: the host takes this many at a time."""
+LONGEST_WAIT = timedelta(hours=6)
+"""No message is ever delayed longer."""
 
 _WORKER_DIED = Reason(
     "WORKER_DIED",
@@ -38,9 +42,11 @@ class Rescued:
 def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
     """Sends what stands still, parks what stood still three times, and completes missing poison messages."""
     where = partition(company.key, entity)
-    still = [state for state in parts.ledger.open_states(where) if _stands_still(state, parts)]
-    hopeless = [state for state in still if state.rescues + 1 >= MAX_RESCUES]
-    others = [state for state in still if state.rescues + 1 < MAX_RESCUES]
+    backlog = parts.queues.count(parts.settings.documents_queue) >= BACKLOG
+    patience = timedelta(seconds=parts.settings.rescue_after_seconds)
+    still = [state for state in parts.ledger.open_states(where) if _stands_still(state, patience, backlog=backlog)]
+    hopeless = [state for state in still if _rescues(state, backlog=backlog) >= MAX_RESCUES]
+    others = [state for state in still if _rescues(state, backlog=backlog) < MAX_RESCUES]
     correlation = parts.randomness.token()
     references = [Reference(state.id, state.seen, state.generation) for state in others]
     # Message first: a crash before the row is written repeats a harmless message instead of counting a rescue that never was.
@@ -49,10 +55,15 @@ def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
         Change(
             state,
             replace(
-                state, status=Status.PENDING, claim="", due=None, rescues=state.rescues + 1, correlation=correlation
+                state,
+                status=Status.PENDING,
+                claim="",
+                due=None,
+                rescues=_rescues(state, backlog=backlog),
+                correlation=correlation,
             ),
             "rescued",
-            {"was": state.status.value, "rescues": state.rescues + 1},
+            {"was": state.status.value, "rescues": _rescues(state, backlog=backlog)},
         )
         for state in others
     ]
@@ -78,10 +89,17 @@ def rescue_all(parts: Parts) -> None:
         rescue(parts, company, entity)
 
 
-def _stands_still(state: State, parts: Parts) -> bool:
-    patience = timedelta(seconds=parts.settings.rescue_after_seconds)
+def _stands_still(state: State, patience: timedelta, *, backlog: bool) -> bool:
+    """Whether nothing was heard of the document for too long. One that no worker has may just be waiting in a long queue."""
+    if backlog and state.status is Status.PENDING:
+        patience += LONGEST_WAIT
     due = state.due or state.modified
     return state.age >= patience and state.read_at - due >= patience
+
+
+def _rescues(state: State, *, backlog: bool) -> int:
+    """How often it was rescued, with this time. A long queue is nobody's death, so it does not count."""
+    return state.rescues if backlog and state.status is Status.PENDING else state.rescues + 1
 
 
 def _parked(state: State) -> State:

@@ -33,6 +33,10 @@ class Answer:
         return self.headers.get("content-type", "").lower().startswith("application/json")
 
 
+class AnswerTooLarge(Outage):
+    """The answer is larger than this connector takes: ask for less."""
+
+
 class Remote:
     """Sends requests to one system. `system` is its name in errors."""
 
@@ -82,7 +86,7 @@ class Remote:
         for chunk in response.iter_bytes():
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
-                raise httpx.DecodingError("the answer is too large")
+                raise AnswerTooLarge(self.system, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
 
