@@ -25,7 +25,10 @@ AMOUNT_PROPERTIES = frozenset(
 )
 COMPUTED_HEADER = frozenset({"discountAmount", "pricesIncludeTax", "currencyCode"})
 # The buffer of an invoice holds these, that of an order does not.
-UNBUFFERED = {"purchaseOrders": frozenset({"dueDate", "vendorInvoiceNumber"}), "purchaseInvoices": frozenset[str]()}
+UNBUFFERED = {
+    "purchaseOrders": frozenset({"dueDate", "vendorInvoiceNumber", "vendorOrderNumber", "expectedReceiptDate"}),
+    "purchaseInvoices": frozenset[str](),
+}
 
 
 class Edits:
@@ -34,6 +37,8 @@ class Edits:
     def __init__(self, now: Callable[[], datetime], *, ideal_stamps: bool) -> None:
         self._now = now
         self.ideal_stamps = ideal_stamps
+        # Set while a transaction commits that wrote its stamps some time ago.
+        self.stamps_at: datetime | None = None
 
     def edit_line(self, state: CompanyState, line: Record, changes: Row) -> None:
         """Changes properties of a line; amounts of the whole document follow."""
@@ -77,6 +82,9 @@ class Edits:
         _check_known(document, {name: value for name, value in changes.items() if name not in unbuffered})
         changed = {name: value for name, value in changes.items() if document.values.get(name) != value}
         document.values.update(changed)
+        for number in (1, 2):
+            if f"shortcutDimension{number}Code" in changed:
+                _take_over_shortcut(state, document, number)
         if document.entity.source == "documents" and not COMPUTED_HEADER.isdisjoint(changed):
             recompute(state, document)
         self._touch(state, document, buffered=bool(changed.keys() - unbuffered))
@@ -94,6 +102,8 @@ class Edits:
             owner.values[f"shortcutDimension{shortcut}Code"] = value_code
         if owner.parent is not None:
             state.write(owner)
+        else:
+            state.tell("kept", owner)
         self._touch(state, owner.parent or owner, buffered=bool(shortcut))
 
     def touch(self, state: CompanyState, record: Record) -> None:
@@ -106,7 +116,7 @@ class Edits:
             self.touch(state, document)
 
     def _stamp(self) -> datetime:
-        now = self._now()
+        now = self.stamps_at or self._now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
@@ -131,6 +141,15 @@ def recompute(state: CompanyState, document: Record) -> None:
     for line, old in zip(document.lines, before, strict=True):
         if line.values != old:
             state.write(line)
+
+
+def _take_over_shortcut(state: CompanyState, document: Record, number: int) -> None:
+    code = state.global_dimension(number)
+    value_code = str(document.values[f"shortcutDimension{number}Code"])
+    if value_code:
+        document.dimensions[code] = value_code
+    else:
+        document.dimensions.pop(code, None)
 
 
 def _update_received(document: Record) -> bool:

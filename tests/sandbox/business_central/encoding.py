@@ -82,6 +82,7 @@ _ENCODERS: dict[Kind, Callable[[Any], str]] = {
     "datetime": lambda value: f'"{datetime_text(value)}"',
     "decimal": number_text,
     "int": str,
+    "long": str,
     "bool": lambda value: "true" if value else "false",
     "enum": lambda value: f'"{encode_enum(value)}"',
 }
@@ -135,7 +136,7 @@ def _decode(prop: Property, value: Any) -> Value | None:
             return datetime.fromisoformat(value)
         case "decimal":
             return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
-        case "int":
+        case "int" | "long":
             return value if isinstance(value, int) and not isinstance(value, bool) else None
         case "bool":
             return value if isinstance(value, bool) else None

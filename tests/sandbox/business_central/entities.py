@@ -11,8 +11,9 @@ from typing import Literal, cast
 
 from tests.sandbox.business_central.records import NO_ID, Value
 
-Kind = Literal["guid", "text", "date", "datetime", "decimal", "int", "bool", "enum"]
-Source = Literal["companies", "table", "documents", "lines", "dimensions"]
+Kind = Literal["guid", "text", "date", "datetime", "decimal", "int", "long", "bool", "enum"]
+# "contained" rows are reached through their parent; "setup" is a single row that is changed, never added or removed.
+Source = Literal["companies", "table", "documents", "lines", "dimensions", "contained", "setup"]
 
 BLANK_DATE = date(1, 1, 1)
 BLANK_DATETIME = datetime(1, 1, 1, tzinfo=UTC)
@@ -23,6 +24,7 @@ BLANKS: dict[Kind, Value] = {
     "datetime": BLANK_DATETIME,
     "decimal": Decimal(0),
     "int": 0,
+    "long": 0,
     "bool": False,
     "enum": " ",
 }
@@ -33,10 +35,11 @@ EDM_TYPES: dict[Kind, str] = {
     "datetime": "Edm.DateTimeOffset",
     "decimal": "Edm.Decimal",
     "int": "Edm.Int32",
+    "long": "Edm.Int64",
     "bool": "Edm.Boolean",
     "enum": "Edm.String",
 }
-_DECLARED = re.compile(r"(\w+) (guid|text|date|datetime|decimal|int|bool|enum)(?:\(([^)]*)\))?( ro)?")
+_DECLARED = re.compile(r"(\w+) (guid|text|date|datetime|decimal|int|long|bool|enum)(?:\(([^)]*)\))?( ro)?")
 
 
 @dataclass(frozen=True)
@@ -55,18 +58,29 @@ class Navigation:
     """A way from one entity to others, declared in page order.
 
     Without `key` and `foreign` the rows are part of the record (lines, dimension set). `key` is the own property holding
-    the id of the one target; `foreign` the target's property holding the own id.
+    the id of the one target; `foreign` the target's property holding the own id; `one` marks a part of the record that
+    is at most one row.
     """
 
     name: str
     target: str
     key: str = ""
     foreign: str = ""
+    one: bool = False
+
+    @property
+    def to_one(self) -> bool:
+        """Whether it leads to at most one record."""
+        return self.one or bool(self.key)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EntitySet:
-    """An entity set: its address name, the name of its type, the caption of its table, what it holds and allows."""
+    """An entity set: its address name, the name of its type, the caption of its table, what it holds and allows.
+
+    `streams` are the names of its media properties, shown behind all others; `orphaned` is what a read of the whole set
+    is refused with when it wants to know the parent first.
+    """
 
     name: str
     type_name: str
@@ -76,6 +90,8 @@ class EntitySet:
     navigations: tuple[Navigation, ...] = ()
     writable: bool = True
     etags: bool = True
+    streams: tuple[str, ...] = ()
+    orphaned: str = ""
 
     @cached_property
     def by_name(self) -> dict[str, Property]:

@@ -41,6 +41,7 @@ _FITTING: dict[str, frozenset[str]] = {
     "datetime": frozenset({"datetime", "date"}),
     "decimal": frozenset({"number"}),
     "int": frozenset({"number"}),
+    "long": frozenset({"number"}),
     "bool": frozenset({"bool"}),
 }
 _LITERAL_TYPES = {

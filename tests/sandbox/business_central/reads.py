@@ -16,7 +16,6 @@ from tests.sandbox.business_central.errors import (
     dialog,
     unknown_record,
 )
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
 from tests.sandbox.business_central.query import Expansion, Query, Shape
 from tests.sandbox.business_central.store import CompanyState, Record
 
@@ -101,17 +100,17 @@ def row_json(state: CompanyState, record: Record, shape: Shape) -> str:
 
 def _plain_json(record: Record, shape: Shape) -> str:
     values = record.values
-    parts = [prefix + write(values[name]) for name, prefix, write in _writers(shape.entity.name, shape.select)]
+    parts = [prefix + write(values[name]) for name, prefix, write in _writers(shape.entity, shape.select)]
     if shape.entity.etags:
         parts.insert(0, '"@odata.etag":"' + etag(record.version).replace('"', '\\"') + '"')
     return ",".join(parts)
 
 
 @lru_cache(maxsize=256)
-def _writers(entity: str, select: frozenset[str] | None) -> list[tuple[str, str, Any]]:
+def _writers(entity: EntitySet, select: frozenset[str] | None) -> list[tuple[str, str, Any]]:
     return [
         (prop.name, f'"{prop.name}":', encoder(prop.kind))
-        for prop in ENTITY_SETS[entity].properties
+        for prop in entity.properties
         if select is None or prop.name in select
     ]
 

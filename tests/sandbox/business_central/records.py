@@ -15,7 +15,13 @@ Value = str | bool | int | Decimal | date | datetime
 Row = dict[str, Value]
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
-LINES_OF = {"purchaseOrders": "purchaseOrderLines", "purchaseInvoices": "purchaseInvoiceLines"}
+LINES_OF = {
+    "purchaseOrders": "purchaseOrderLines",
+    "purchaseInvoices": "purchaseInvoiceLines",
+    "purchaseReceipts": "purchaseReceiptLines",
+    "purchaseCreditMemos": "purchaseCreditMemoLines",
+    "purchaseOrderArchives": "purchaseOrderArchiveLines",
+}
 
 
 @dataclass
@@ -48,11 +54,17 @@ class Document:
 
 @dataclass
 class CompanyData:
-    """One company: its own row, the master data by entity set, and the documents by entity set."""
+    """One company: its own row, the master data by entity set, and the documents by entity set.
+
+    `documents` holds what is to be transferred, `history` what else has lines or dimension sets: receipts, credit memos,
+    ledger entries, archived orders. `files` holds the content of media properties by ``id/property``.
+    """
 
     company: Row
     tables: dict[str, list[Row]]
     documents: dict[str, list[Document]]
+    history: dict[str, list[Document]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -16,7 +16,9 @@ from tests.sandbox.business_central.reads import children, single
 from tests.sandbox.business_central.store import CompanyState, Record
 
 _TOKEN = re.compile(r"/([^/]+)/oauth2/(?:(v2\.0)/)?token")
-_API = re.compile(r"(/v2\.0(?:/(?P<tenant>[^/]+))?/(?P<environment>[^/]+)/api/v2\.0)(?P<rest>/.*)?")
+_API = re.compile(
+    r"(/v2\.0(?:/(?P<tenant>[^/]+))?/(?P<environment>[^/]+)/api/(?P<api>v2\.0|[\w-]+/[\w-]+/[\w.]+))(?P<rest>/.*)?"
+)
 _SEGMENT = re.compile(r"(\$?\w+)(?:\((.*)\))?")
 
 
@@ -30,12 +32,16 @@ class TokenRoute:
 
 @dataclass(frozen=True)
 class ApiRoute:
-    """An API address: its base, the environment and tenant it names, and the segments behind the base."""
+    """An API address: its base, the environment and tenant it names, and the segments behind the base.
+
+    `api` is ``v2.0``, or publisher, group and version of another API.
+    """
 
     base: str
     tenant: str | None
     environment: str
     segments: tuple[str, ...]
+    api: str = "v2.0"
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def route(path: str) -> TokenRoute | ApiRoute | None:
     if match := _API.fullmatch(path):
         segments = tuple(unquote(part) for part in (match["rest"] or "").split("/") if part)
         tenant = unquote(match["tenant"]) if match["tenant"] else None
-        return ApiRoute(match.group(1), tenant, unquote(match["environment"]), segments)
+        return ApiRoute(match.group(1), tenant, unquote(match["environment"]), segments, match["api"])
     return None
 
 

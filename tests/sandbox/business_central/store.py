@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
+from typing import Literal
 
 from tests.sandbox.business_central.amounts import currency_precision
 from tests.sandbox.business_central.document_sets import PARENT_TYPES
@@ -14,10 +16,16 @@ from tests.sandbox.business_central.errors import dangling_dimension
 from tests.sandbox.business_central.master_sets import ENTITY_SETS
 from tests.sandbox.business_central.records import LINES_OF, NO_ID, CompanyData, Document, Line, Row
 
+# "kept": something beside the row changed (a dimension set), the row itself did not.
+Change = Literal["created", "updated", "deleted", "kept"]
+
 
 @dataclass(eq=False)
 class Record:
-    """One row with its version; a document also holds its lines, a line its parent, both their dimensions."""
+    """One row with its version; a document also holds its lines, a line its parent, both their dimensions.
+
+    `fresh`: added while somebody watches, not yet written: its first write completes the creation.
+    """
 
     values: Row
     version: int
@@ -26,6 +34,7 @@ class Record:
     lines: list[Record] = field(default_factory=list)
     dimensions: dict[str, str] = field(default_factory=dict)
     dangling: bool = False
+    fresh: bool = False
     rendered: dict[object, str] = field(default_factory=dict)
 
     @property
@@ -50,6 +59,7 @@ class CompanyState:
     def __init__(self, data: CompanyData, next_version: Callable[[], int]) -> None:
         self._next_version = next_version
         self._indexes: dict[str, dict[str, Record]] = {}
+        self.observers: list[Callable[[CompanyState, Change, Record], None]] = []
         self.company = self._record(data.company, ENTITY_SETS["companies"])
         self.sets: dict[str, dict[str, Record]] = {name: {} for name in ENTITY_SETS}
         for table, rows in data.tables.items():
@@ -72,6 +82,13 @@ class CompanyState:
         """Gives the record a new row version."""
         record.version = self._next_version()
         record.rendered.clear()
+        created, record.fresh = record.fresh, False
+        self.tell("created" if created else "updated", record)
+
+    def tell(self, change: Change, record: Record) -> None:
+        """Tells everyone who watches this company of a change that has just been made."""
+        for observer in self.observers:
+            observer(self, change, record)
 
     def all_of(self, entity: str) -> list[Record]:
         """All records of an entity set."""
@@ -126,6 +143,34 @@ class CompanyState:
             record.parent.lines.remove(record)
         del self.sets[record.entity.name][record.id]
         self._indexes.pop(record.entity.name, None)
+        self.tell("deleted", record)
+
+    def twin(self) -> CompanyState:
+        """A copy that no later change of this state reaches, and that nobody watches."""
+        other = copy(self)
+        other.observers = []
+        other._indexes = {}
+        other.sets = {name: {} for name in self.sets}
+        for records in self.sets.values():
+            for record in records.values():
+                if record.parent is None:
+                    other.take(record)
+        return other
+
+    def take(self, record: Record) -> None:
+        """Takes over a copy of another state's record with its lines, in place of the one it had."""
+        self.drop(record.entity.name, record.id)
+        copied = _copied(record)
+        for each in (copied, *copied.lines):
+            self.sets[each.entity.name][each.id] = each
+        self._indexes.pop(record.entity.name, None)
+
+    def drop(self, entity: str, key: str) -> None:
+        """Forgets a record with its lines, when it is there."""
+        record = self.sets[entity].pop(key, None)
+        for line in record.lines if record is not None else ():
+            self.sets[line.entity.name].pop(line.id, None)
+        self._indexes.pop(entity, None)
 
     def precision(self, document: Record) -> Decimal:
         """The amount rounding precision of the document's currency."""
@@ -188,6 +233,15 @@ class CompanyState:
     def _keep(self, record: Record) -> Record:
         if record.id in self.sets[record.entity.name]:
             raise ValueError(f"{record.entity.name} {record.id} is already there")
+        record.fresh = bool(self.observers)
         self.sets[record.entity.name][record.id] = record
         self._indexes.pop(record.entity.name, None)
         return record
+
+
+def _copied(record: Record, parent: Record | None = None) -> Record:
+    twin = replace(
+        record, values=dict(record.values), parent=parent, lines=[], dimensions=dict(record.dimensions), rendered={}
+    )
+    twin.lines = [_copied(line, twin) for line in record.lines]
+    return twin

@@ -17,7 +17,7 @@ from tests.sandbox.servicenow.answers import Refusal, json_answer
 from tests.sandbox.servicenow.instance import Call
 
 BUDGET_SECONDS = 30.0
-MAX_INPUT, MAX_OUTPUT = 5_242_880, 10_485_760
+MAX_INPUT, MAX_OUTPUT, LARGEST_INPUT = 5_242_880, 10_485_760, 10_485_760
 Dispatch = Callable[[Call], httpx.Response]
 # The virtual seconds a call will take, known before it runs.
 Forecast = Callable[[Call], float]
@@ -41,7 +41,7 @@ class Batch:
         items: list[Body] = body["rest_requests"]
         serviced: list[Body] = []
         spent, properties = 0.0, call.instance.properties
-        max_input = properties.number("glide.rest.batch.max.inputSize", MAX_INPUT)
+        max_input = min(properties.number("glide.rest.batch.max.inputSize", MAX_INPUT), LARGEST_INPUT)
         max_output = properties.number("glide.rest.batch.max.outputSize", MAX_OUTPUT)
         wanted = call.headers.get("X-BATCHREQUEST-MAX-OUTPUT-SIZE", "")
         if wanted.isascii() and wanted.isdigit():
@@ -104,7 +104,7 @@ def _call(call: Call, item: Body) -> Call | Refusal:
         url = httpx.URL(f"http://batch.invalid{address}")
     except httpx.InvalidURL:
         return no_resource
-    if url.path.rstrip("/").endswith("/batch"):
+    if url.path.rstrip("/").endswith("/batch") and not call.instance.switches.nested_batches:
         return Refusal(400, "Not simulated", "A batch inside a batch: the vendor does not say what happens")
     pairs = item.get("headers") or []
     headers = httpx.Headers([(str(pair.get("name", "")), str(pair.get("value", ""))) for pair in pairs])

@@ -21,11 +21,20 @@ class Switches:
     """Behaviours the vendor does not document, so that a test can ask for either.
 
     `commit_at_cutoff`: the batch item that was running when the time ran out has taken effect though it is listed as
-    unserviced. `case_sensitive_queries`: string conditions tell upper from lower case.
+    unserviced. `case_sensitive_queries`: string conditions tell upper from lower case. `nested_batches`: a batch may be an
+    item of a batch. `transform_synchronously`: the import set tables' business rule of that name is on.
+    `order_status_from_lines`: the status column of a purchase order follows its calculated state, whatever was imported.
+    `approve_complete_drafts`: the invoice job approves Drafts that lack nothing. `log_each_invoice`: the log of the AP
+    Invoice API has one row per invoice, else one per batch.
     """
 
     commit_at_cutoff: bool = False
     case_sensitive_queries: bool = False
+    nested_batches: bool = False
+    transform_synchronously: bool = True
+    order_status_from_lines: bool = False
+    approve_complete_drafts: bool = False
+    log_each_invoice: bool = True
 
 
 @dataclass

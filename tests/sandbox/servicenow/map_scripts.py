@@ -29,8 +29,11 @@ class Transform:
     target_table: str
     target: dict[str, str] = field(default_factory=dict)
     existing: Row | None = None
+    target_id: str = ""
     ignore: bool = False
+    error: bool = False
     status_message: str = ""
+    error_message: str = ""
     response: dict[str, str] = field(default_factory=dict)
 
     def erp_source(self) -> str:

@@ -82,9 +82,27 @@ IMPORT = (
             Column("state", default="loading"),
             Column("mode", default="synchronous"),
             Column("load_completed", type="glide_date_time"),
+            reference("multi_import_set", "sys_multi_import_set"),
+            reference("run_after", "sys_import_set"),
         ),
         label="Import Set",
         prefix="ISET",
+    ),
+    Table("sys_multi_import_set", (_name(40, "number"),), label="Multi Import Set", prefix="MISET"),
+    Table(
+        "sys_rest_insert_multiple",
+        (
+            Column("source_table", max_length=80, unique=True, display=True),
+            Column("column_mapping", default="label", choices=(("label", "Label"), ("column_name", "Column name"))),
+            Column(
+                "transformation",
+                default="asynchronous",
+                choices=(("asynchronous", "Asynchronous"), ("synchronous", "Synchronous")),
+            ),
+            _flag("use_data_source_format"),
+            _flag("active", "true"),
+        ),
+        label="REST Insert Multiple",
     ),
     Table(
         "sys_import_set_row",

@@ -21,10 +21,14 @@ Handle = Callable[..., httpx.Response]
 
 @dataclass(frozen=True)
 class Route:
-    """One resource: its path and the function behind each method. Groups of the path become arguments."""
+    """One resource: its path and the function behind each method. Groups of the path become arguments.
+
+    `json_only`: the checks every API of JSON documents shares apply; others look at headers and size themselves.
+    """
 
     path: re.Pattern[str]
     methods: dict[str, Handle]
+    json_only: bool = True
 
 
 class Routes:
@@ -33,22 +37,23 @@ class Routes:
     def __init__(self) -> None:
         self._routes: list[Route] = []
 
-    def add(self, path: str, **methods: Handle) -> None:
-        """Registers a resource under ``/api/now/[version/]`` (``{name}`` stands for one path part)."""
+    def add(self, path: str, *, space: str = "now", json_only: bool = True, **methods: Handle) -> None:
+        """Registers a resource under ``/api/SPACE/[version/]`` (``{name}`` stands for one path part)."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path).replace("VERSION/", VERSION)
-        self._routes.append(Route(re.compile(f"/api/now/{pattern}/?"), methods))
+        self._routes.append(Route(re.compile(f"/api/{space}/{pattern}/?"), methods, json_only))
 
     def dispatch(self, call: Call) -> httpx.Response:
         """The answer of the API behind the path, or a refusal."""
-        handle, arguments = self._find(call)
-        _check_headers(call)
+        route, handle, arguments = self._find(call)
+        if route.json_only:
+            _check_headers(call)
         call.version = arguments.pop("version", None) or ""
         answer = handle(call, **{name: value for name, value in arguments.items() if value is not None})
         if call.method == "HEAD":
             return httpx.Response(answer.status_code, headers=_without_length(answer.headers))
         return answer
 
-    def _find(self, call: Call) -> tuple[Handle, dict[str, str | None]]:
+    def _find(self, call: Call) -> tuple[Route, Handle, dict[str, str | None]]:
         method = call.method
         override = call.headers.get("X-HTTP-Method-Override", "").upper()
         if method == "POST" and override:
@@ -60,7 +65,7 @@ class Routes:
             handle = route.methods.get("GET" if method == "HEAD" else method)
             if handle is None:
                 raise Refusal(405, "Method not supported", f"{method} is not supported by {call.url.path}")
-            return handle, found.groupdict()
+            return route, handle, found.groupdict()
         raise Refusal(400, "Requested URI does not represent any resource", call.url.path)
 
 

@@ -17,7 +17,10 @@ def label_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `choices` are (value, label) pairs; `display` marks the column that names the record."""
+    """One column. `choices` are (value, label) pairs; `display` marks the column that names the record.
+
+    `calculated` columns are worked out by the instance: what a client or a map sends for them is dropped.
+    """
 
     name: str
     type: str = "string"
@@ -29,6 +32,7 @@ class Column:
     default: str = ""
     display: bool = False
     choices: tuple[tuple[str, str], ...] = ()
+    calculated: bool = False
 
     @property
     def title(self) -> str:

@@ -51,6 +51,7 @@ class Store:
         self._rows: dict[str, dict[str, Row]] = {table.name: {} for table in schema}
         self._indexes: dict[str, dict[str, dict[str, dict[str, None]]]] = {table.name: {} for table in schema}
         self._numbers: Counter[str] = Counter()
+        self._watchers: dict[str, list[Callable[[Row], None]]] = {}
         self._made = 0
         for table in schema:
             self._describe(table)
@@ -106,6 +107,7 @@ class Store:
             for column, index in self._indexes[table].items():
                 index.setdefault(values[column].casefold(), {})[values["sys_id"]] = None
             self.inserts[table] += 1
+            self._tell(table, values)
             return values["sys_id"]
 
     def update(self, table: str, sys_id: str, changes: Mapping[str, str], *, by: str = "system") -> list[str]:
@@ -122,12 +124,9 @@ class Store:
             self._refuse_duplicates(owner, {**row, **values})
             changed = list(values)
             self._stamp(owner, values, by, created=False, mod_count=int(row["sys_mod_count"] or 0) + 1)
-            for column, index in self._indexes[owner].items():
-                if column in values:
-                    index[row[column].casefold()].pop(sys_id, None)
-                    index.setdefault(values[column].casefold(), {})[sys_id] = None
-            row.update(values)
+            self._assign(owner, row, values)
             self.updates[owner] += 1
+            self._tell(owner, row)
             return changed
 
     def delete(self, table: str, sys_id: str) -> bool:
@@ -140,7 +139,19 @@ class Store:
             for column, index in self._indexes[owner].items():
                 index[row[column].casefold()].pop(sys_id, None)
             self.deletes[owner] += 1
+            self._tell(owner, row)
             return True
+
+    def derive(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
+        """Sets calculated columns: neither stamped nor counted, and no watcher is told."""
+        with self.lock:
+            owner = self.owner(table, sys_id)
+            if owner is not None:
+                self._assign(owner, self._rows[owner][sys_id], values)
+
+    def watch(self, table: str, watcher: Callable[[Row], None]) -> None:
+        """Hands the live row to the watcher after each insert, update or delete in this very table."""
+        self._watchers.setdefault(table, []).append(watcher)
 
     def define(self, table: Table) -> None:
         """Adds a table, or gives an existing one other columns; the dictionary tables follow at once."""
@@ -169,6 +180,18 @@ class Store:
     def generation(self, tables: Iterable[str]) -> int:
         """A number that grows with every write to these tables."""
         return sum(self.inserts[table] + self.updates[table] + self.deletes[table] for table in tables)
+
+    def _tell(self, table: str, row: Row) -> None:
+        for watcher in self._watchers.get(table, ()):
+            watcher(row)
+
+    def _assign(self, table: str, row: Row, values: Mapping[str, str]) -> None:
+        sys_id = row["sys_id"]
+        for column, index in self._indexes[table].items():
+            if column in values:
+                index[row[column].casefold()].pop(sys_id, None)
+                index.setdefault(values[column].casefold(), {})[sys_id] = None
+        row.update(values)
 
     def _value(self, column: Column, text: str) -> str:
         if column.type != "reference" or not text:

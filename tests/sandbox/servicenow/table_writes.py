@@ -77,7 +77,7 @@ def _accepted(call: Call, table: str, body: dict[str, object]) -> dict[str, str]
     accepted: dict[str, str] = {}
     for name, value in body.items():
         column = columns.get(name)
-        if column is None or name == "sys_id" or name in WRITTEN_BY_THE_SYSTEM:
+        if column is None or column.calculated or name == "sys_id" or name in WRITTEN_BY_THE_SYSTEM:
             continue
         if not call.instance.access.column_allowed(call.user, "write", table, name):
             continue

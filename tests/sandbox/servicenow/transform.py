@@ -33,7 +33,10 @@ class Map:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the row: status, target record, messages, error code, and what scripts added to the answer."""
+    """What became of the row: status, target record, messages, error code, and what scripts added to the answer.
+
+    `halts`: a script set `error`, which ends the transformation of the whole import set.
+    """
 
     status: str
     sys_id: str = ""
@@ -41,6 +44,7 @@ class Outcome:
     error_message: str = ""
     error_code: int = 0
     response: dict[str, str] = field(default_factory=dict)
+    halts: bool = False
 
 
 class Engine:
@@ -109,15 +113,20 @@ class Engine:
             if value is not None and (value or transform_map.on("copy_empty_fields") or self._clears(transform, entry)):
                 transform.target[entry["target_field"]] = value
         self._event(transform_map, "onBefore", transform)
+        if transform.error:
+            return _halted(transform)
         if transform.ignore:
             outcome = Outcome("ignored", status_message=transform.status_message, response=transform.response)
         else:
             outcome = self._write(transform)
+            transform.target_id = outcome.sys_id
         self._event(transform_map, "onAfter", transform)
-        return outcome
+        return _halted(transform, outcome.sys_id) if transform.error else outcome
 
     def _write(self, transform: Transform) -> Outcome:
         store, table, existing = self._store, transform.target_table, transform.existing
+        columns = store.schema.columns(table)
+        transform.target = {name: text for name, text in transform.target.items() if not columns[name].calculated}
         message, response = transform.status_message, transform.response
         if existing is None:
             return Outcome("inserted", store.insert(table, transform.target), message, response=response)
@@ -207,6 +216,11 @@ class Engine:
             if script is None:
                 raise RowError(f"Transform script error: {row['script']} is not defined")
             script(transform)
+
+
+def _halted(transform: Transform, sys_id: str = "") -> Outcome:
+    message = transform.error_message or transform.status_message or "Transform script set error"
+    return Outcome("error", sys_id, error_message=message, error_code=900, response=transform.response, halts=True)
 
 
 def _without_key(missing: list[Row]) -> Outcome:

@@ -1,0 +1,48 @@
+"""Every schedule of one or two disturbances: the scenario is run once undisturbed, then once for each effect and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.simulation.stage import MODES, Cue, Mode, Plan, Stage, cued
+
+Scenario = Callable[[Plan], Stage]
+"""Builds a fresh world on a stage with this plan, runs it to rest (restarting what died), asserts, returns the stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """How many schedules ran, and the names of all effects that were disturbed."""
+
+    schedules: int
+    effects: frozenset[str]
+
+
+def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES) -> Explored:
+    """Runs the scenario under every schedule of up to `depth` disturbances. An error that comes out carries, as a note,
+    the cues that bring it back."""
+    names: set[str] = set()
+    count = 0
+
+    def run(cues: tuple[Cue, ...]) -> None:
+        nonlocal count
+        count += 1
+        try:
+            stage = scenario(cued(*cues))
+        except BaseException as error:
+            error.add_note(f"replay: scenario(cued({', '.join(map(repr, cues))}))")
+            raise
+        if len(stage.met) < len(cues):
+            raise AssertionError(f"the scenario is not repeatable: of {cues} only {stage.met} were met")
+        if cues:
+            names.add(stage.effects[cues[-1].at - 1])
+        if len(cues) < depth:
+            # What follows a disturbance has effects of its own, the recovery's.
+            after = cues[-1].at if cues else 0
+            for number in range(after + 1, len(stage.effects) + 1):
+                for mode in modes:
+                    run((*cues, Cue(number, mode)))
+
+    run(())
+    return Explored(count, frozenset(names))
