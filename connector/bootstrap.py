@@ -8,6 +8,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +33,7 @@ from connector.servicenow.session import Authorisation, Basic, Bearer, ServiceNo
 from connector.servicenow.staging import StagingDoor
 from connector.settings import Settings, load_settings
 from connector.storage import cursors, gates, ledger
+from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
@@ -83,6 +85,7 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         ledger=Ledger(
             ports.tables, ports.clock, key=settings.ledger_key_bytes, by=f"bc-servicenow-connector {__version__}"
         ),
+        awaits=Awaits(ports.tables),
         cursors=Cursors(ports.tables),
         gate=Gate(ports.tables, "servicenow", settings.sn_slots, ports.clock, ports.randomness),
         queues=ports.queues,
@@ -188,7 +191,7 @@ def _file(path: str, setting: str) -> str:
 
 def _parsed(model: type[Model], text: str, what: str) -> Model:
     try:
-        return model.model_validate(tomllib.loads(text))
+        return model.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
         raise SettingsFault(f"{what} is not TOML: {error}") from None
     except ValidationError as error:

@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 from connector.errors import SettingsFault
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+_HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
+_URL = re.compile(
+    rf"(?P<scheme>https?)://{_HOST}(?::(?P<port>\d{{1,5}}))?(?:/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?", re.ASCII
+)
 
 
 def _safe_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    # The messages never repeat the address: somebody may have written a password into it.
+    match = _URL.fullmatch(text)
+    if match is None or int(match["port"] or 0) > 65535:
+        raise ValueError("must be a plain address: https://HOST/PATH without user, query, fragment or blanks")
+    if match["scheme"] == "http" and match["host"] not in LOOPBACK:
         raise ValueError("must start with https:// (http:// only for this machine)")
-    if not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("must be a plain address without user, query or fragment")
     return text.rstrip("/")
+
+
+def _strong_key(secret: SecretStr) -> SecretStr:
+    try:
+        if len(base64.b64decode(secret.get_secret_value(), validate=True)) >= 32:
+            return secret
+    except (ValueError, binascii.Error):
+        pass
+    raise ValueError("must be at least 32 random bytes in base64")
 
 
 Url = Annotated[str, AfterValidator(_safe_url)]
 Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-QueueName = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,55}$")]
+QueueName = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9])+$", min_length=3, max_length=56)]
+"""At most 63 characters with the poison queue's ending."""
 
 
 class Company(BaseModel):
@@ -42,6 +59,14 @@ class Company(BaseModel):
     local_currency: str = Field(pattern=r"^[A-Z]{3}$")
     invoice_source: str = Field(min_length=1, max_length=100)
     cost_centre_dimension: str = Field(min_length=1, max_length=20)
+
+
+def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
+    for field in ("key", "id", "erp_source"):
+        values = [getattr(company, field) for company in companies]
+        if len(set(values)) < len(values):
+            raise ValueError(f"two companies have the same {field}")
+    return companies
 
 
 class Settings(BaseModel):
@@ -71,7 +96,7 @@ class Settings(BaseModel):
     sn_batch_rows: int = Field(default=100, ge=1, le=500)
 
     # What goes where
-    companies: Json[Annotated[tuple[Company, ...], Field(min_length=1)]]
+    companies: Json[Annotated[tuple[Company, ...], Field(min_length=1), AfterValidator(_distinct)]]
     profile: str = "source_to_pay"
     translations: str = ""
 
@@ -84,36 +109,11 @@ class Settings(BaseModel):
     documents_queue: QueueName = "documents"
 
     # Keeping
-    ledger_key: SecretStr
+    ledger_key: Annotated[SecretStr, AfterValidator(_strong_key)]
     poll_overlap_seconds: int = Field(default=300, ge=1, le=86400)
     claim_seconds: int = Field(default=540, ge=2, le=3600)
     rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
     max_waiting_units: int = Field(default=20, ge=1)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Settings:
-        faults = []
-        if self.sn_auth == "oauth" and not (self.sn_client_id and self.sn_client_secret):
-            faults.append("SN_CLIENT_ID and SN_CLIENT_SECRET are needed when SN_AUTH is oauth")
-        if self.sn_auth == "basic" and not (self.sn_username and self.sn_password):
-            faults.append("SN_USERNAME and SN_PASSWORD are needed when SN_AUTH is basic")
-        by_identity = self.connectorstorage__accountname or (
-            self.connectorstorage__queueserviceuri and self.connectorstorage__tableserviceuri
-        )
-        if not self.connectorstorage and not by_identity:
-            faults.append("give ConnectorStorage, or ConnectorStorage__accountName for a managed identity")
-        for field in ("key", "id", "erp_source"):
-            values = [getattr(company, field) for company in self.companies]
-            if len(set(values)) < len(values):
-                faults.append(f"COMPANIES: two companies have the same {field}")
-        try:
-            if len(base64.b64decode(self.ledger_key.get_secret_value(), validate=True)) < 32:
-                raise ValueError
-        except (ValueError, binascii.Error):
-            faults.append("LEDGER_KEY must be at least 32 random bytes in base64")
-        if faults:
-            raise ValueError("\n  - ".join(faults))
-        return self
 
     @property
     def ledger_key_bytes(self) -> bytes:
@@ -138,11 +138,31 @@ class Settings(BaseModel):
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """The settings in the given environment. Raises `SettingsFault` that lists every fault and shows no value."""
     given = {name.lower(): value for name, value in environment.items() if value != ""}
+    faults = _together(given)
     try:
-        return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+        settings = Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
     except ValidationError as error:
-        faults = [_fault_text(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]
-        raise SettingsFault("these settings are not right:\n" + "\n".join(f"  - {line}" for line in faults)) from None
+        faults = [_fault_text(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)] + faults
+    if faults:
+        raise SettingsFault("these settings are not right:\n" + "\n".join(f"  - {line}" for line in faults))
+    return settings
+
+
+def _together(given: Mapping[str, str]) -> list[str]:
+    """What is missing because of what else is given."""
+    faults = []
+    needed = {"oauth": ("SN_CLIENT_ID", "SN_CLIENT_SECRET"), "basic": ("SN_USERNAME", "SN_PASSWORD")}
+    way = given.get("sn_auth", "oauth")
+    missing = [name for name in needed.get(way, ()) if name.lower() not in given]
+    if missing:
+        faults.append(f"{' and '.join(missing)}: needed when SN_AUTH is {way}")
+    addresses = ("connectorstorage__queueserviceuri", "connectorstorage__tableserviceuri")
+    by_identity = "connectorstorage__accountname" in given or all(name in given for name in addresses)
+    if "connectorstorage" not in given and not by_identity:
+        faults.append(
+            "ConnectorStorage: give a connection string, or ConnectorStorage__accountName for a managed identity"
+        )
+    return faults
 
 
 def _fault_text(where: tuple[int | str, ...], message: str) -> str:

@@ -111,6 +111,8 @@ class ApiV2Reader:
                 return
             if broken.cause == "size":
                 raise Outage("Business Central", f"a single document {broken}") from broken
+            if broken.cause == "unreadable":
+                self._require_readable(broken)
             reading.faults[ids[0]] = DocumentFault([_broken(broken)])
             return
         if len(ids) == self._most[entity]:
@@ -128,6 +130,13 @@ class ApiV2Reader:
             except DocumentFault as fault:
                 reading.faults[id_] = fault
 
+    def _require_readable(self, broken: PageBroken) -> None:
+        """Raises `Outage` unless BC answers readably to something else: then it is not the document that is at fault."""
+        try:
+            self._session.get(f"companies?{query(select='id', top='1')}")
+        except PageBroken:
+            raise Outage("Business Central", f"answers nothing that can be read: {broken}") from broken
+
     def _rows(self, company: Company, entity: Entity, ids: Sequence[str]) -> Mapping[str, Json]:
         path = self._path(company, entity, ids)
         pages = self._session.pages(path, page_size=max(len(ids), 1))
@@ -142,13 +151,18 @@ def _change(row: Json) -> Change:
     try:
         return Change(
             id=guid(row["id"]),
-            number=str(row["number"]),
-            vendor_number=str(row["vendorNumber"]),
+            number=_writable(row["number"]),
+            vendor_number=_writable(row["vendorNumber"]),
             modified=parse_stamp(row["lastModifiedDateTime"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         # Without id and stamp nothing can be queued, and passing over it would lose it: the cursor must stand still.
         raise Outage("Business Central", f"a changed record has no readable id or stamp ({error})") from error
+
+
+def _writable(text: object) -> str:
+    """The text with half characters (lone surrogates) replaced: nothing could store them. Reading the document parks it."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def _broken(broken: PageBroken) -> Reason:

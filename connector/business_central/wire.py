@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from connector.business_central.odata import BLANK_GUID, blank_to_none, decoded_word
 from connector.errors import DocumentFault, Reason
@@ -19,7 +28,15 @@ from connector.model.documents import DimensionValue, Document, Entity, Line
 from connector.model.money import Exact
 from connector.model.stamps import parse_stamp
 
-Word = Annotated[StrictStr, BeforeValidator(lambda value: decoded_word(value) if isinstance(value, str) else value)]
+
+def _whole_characters(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half a character (a lone surrogate)")
+    return text
+
+
+Text = Annotated[StrictStr, AfterValidator(_whole_characters)]
+Word = Annotated[Text, BeforeValidator(lambda value: decoded_word(value) if isinstance(value, str) else value)]
 
 
 class _Wire(BaseModel):
@@ -29,51 +46,51 @@ class _Wire(BaseModel):
 class WireDimension(_Wire):
     """A dimensionSetLine."""
 
-    code: StrictStr
-    valueCode: StrictStr
+    code: Text
+    valueCode: Text
 
 
 class WireLine(_Wire):
     """A purchaseOrderLine, or a purchaseInvoiceLine (which calls its cost unitCost)."""
 
-    id: StrictStr
+    id: Text
     sequence: StrictInt
     lineType: Word
-    lineObjectNumber: StrictStr
-    description: StrictStr
-    unitOfMeasureCode: StrictStr
+    lineObjectNumber: Text
+    description: Text
+    unitOfMeasureCode: Text
     quantity: Exact
     directUnitCost: Exact | None = None
     unitCost: Exact | None = None
     amountExcludingTax: Exact
     invoiceDiscountAllocation: Exact
     netAmount: Exact
-    taxCode: StrictStr
+    taxCode: Text
     taxPercent: Exact
     netTaxAmount: Exact
     expectedReceiptDate: date
-    locationId: StrictStr
+    locationId: Text
     dimensionSetLines: list[WireDimension]
 
 
 class WireDocument(_Wire):
     """A purchaseOrder or purchaseInvoice with its lines and dimensions."""
 
-    id: StrictStr
-    number: StrictStr
+    id: Text
+    number: Text
     status: Word
-    lastModifiedDateTime: StrictStr
+    lastModifiedDateTime: Text
     orderDate: date | None = None
     invoiceDate: date | None = None
     postingDate: date
     dueDate: date | None = None
-    vendorNumber: StrictStr
-    vendorName: StrictStr
-    vendorInvoiceNumber: StrictStr = ""
-    currencyCode: StrictStr
+    vendorNumber: Text
+    vendorName: Text
+    vendorInvoiceNumber: Text = ""
+    currencyCode: Text
     pricesIncludeTax: StrictBool
-    paymentTermsId: StrictStr = BLANK_GUID
-    orderNumber: StrictStr = ""
+    paymentTermsId: Text = BLANK_GUID
+    orderNumber: Text = ""
     discountAmount: Exact
     totalAmountExcludingTax: Exact
     totalTaxAmount: Exact

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 
 from connector.model.documents import Document
-from connector.model.money import decimals
+from connector.model.money import MINOR_UNITS, decimals, exact_arithmetic
 
 
 def spread(amount: Decimal, weights: Sequence[Decimal], places: int) -> list[Decimal]:
@@ -21,6 +21,11 @@ def spread(amount: Decimal, weights: Sequence[Decimal], places: int) -> list[Dec
     first one wins a tie). Weights may be negative (credit lines) but must not sum to zero unless all are zero; then the
     parts are equal. Raises ValueError when there are no weights, or the amount itself has more decimals than `places`.
     """
+    with exact_arithmetic():
+        return _spread(amount, weights, places)
+
+
+def _spread(amount: Decimal, weights: Sequence[Decimal], places: int) -> list[Decimal]:
     if not weights:
         raise ValueError("nothing to spread over")
     unit = Decimal(1).scaleb(-places)
@@ -49,10 +54,14 @@ def with_discount_shares(document: Document) -> Document:
     """
     if not document.discount_amount or any(line.header_discount_share for line in document.lines):
         return document
-    gross = sum((line.amount for line in document.lines), Decimal(0))
-    if gross - document.discount_amount != document.net_total:
-        return document
-    shares = spread(document.discount_amount, [line.amount for line in document.lines], decimals(document.currency))
+    with exact_arithmetic():
+        gross = sum((line.amount for line in document.lines), Decimal(0))
+        if gross - document.discount_amount != document.net_total or document.currency not in MINOR_UNITS:
+            return document
+    try:
+        shares = spread(document.discount_amount, [line.amount for line in document.lines], decimals(document.currency))
+    except ValueError:
+        return document  # its lines cannot carry it; validation then says that they do not add up
     lines = tuple(
         replace(line, header_discount_share=share, net_amount=line.amount - share)
         for line, share in zip(document.lines, shares, strict=True)

@@ -78,6 +78,12 @@ def _judge_result(result: Any, staging_table: str) -> RowResult:
         return RowResult(
             "refused", "asynchronous", f"{staging_table} transforms later; set its import sets to synchronous mode"
         )
+    if outcome == "error" and not result.get("transform_map") and message == "Invalid table":
+        return RowResult(
+            "refused", "not transformed", f"rows of {staging_table} are not transformed at once; switch it on"
+        )
+    if outcome == "ignored" and not result.get("sys_id"):
+        return RowResult("park", outcome, message or "a script of the transform map dropped the row", target=target)
     if outcome in _ACCEPTED:
         return RowResult("accept", outcome, message, str(result.get("sys_id", "")), target)
     if outcome in ("error", "skipped"):

@@ -16,7 +16,7 @@ GENESIS = "0" * 64
 def event_hash(key: bytes, previous: str, content: Mapping[str, str | int]) -> str:
     """The hash of an event: HMAC-SHA-256 over the previous hash and the canonical JSON of the content, hexadecimal."""
     text = json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hmac.new(key, f"{previous}\n{text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{previous}\n{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def key_id(key: bytes) -> str:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 
 from connector.decisions.allocation import spread, with_discount_shares
 from connector.decisions.translation import translate
-from connector.decisions.validation import document_faults
+from connector.decisions.validation import MAX_LINES, document_faults, shared_name_faults
 from connector.errors import DocumentFault, Reason
 from connector.model.documents import Document, Line
-from connector.model.money import decimals, money_text, plain_text, rounded
+from connector.model.money import MINOR_UNITS, decimals, exact_arithmetic, money_text, plain_text, rounded
 from connector.model.profile import Column, Profile, Route, StagingTable, Translations
 from connector.settings import Company
 
 UNIT_PRICE_PLACES = 5
 """BC's default precision of unit amounts."""
 
-Fact = str | Decimal | int | date | None
+
+class Faulty(Enum):
+    """A fact that is already reported as a fault: its columns say nothing more about it."""
+
+    FAULTY = "faulty"
+
+
+FAULTY = Faulty.FAULTY
+Fact = str | Decimal | int | date | Faulty | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +72,41 @@ class Rules:
         return self.profile.routes[document.entity.value]
 
 
-def map_document(document: Document, rules: Rules, suppliers: Mapping[str, Sequence[str]]) -> MappedDocument:
-    """The document's rows. Raises `DocumentFault` with every reason why it cannot be staged as it is."""
-    faults = document_faults(document, suppliers)
-    if faults:
-        raise DocumentFault(faults)
-    route = rules.route(document)
+def map_document(
+    document: Document,
+    rules: Rules,
+    suppliers: Mapping[str, Sequence[str]],
+    shared_names: Collection[str] = (),
+) -> MappedDocument:
+    """The document's rows. Raises `DocumentFault` with every reason why it cannot be staged as it is.
+
+    `suppliers`: per vendor number, the names of ServiceNow's suppliers with that code. `shared_names`: names that several
+    suppliers carry.
+    """
     document = with_discount_shares(document)
-    lines = [line for line in document.lines if line.type not in route.skip_lines]
-    header = _header_facts(document, rules.company, suppliers[document.vendor_number][0], len(lines))
+    faults = document_faults(document, suppliers)
+    route = rules.route(document)
+    if route.names_supplier:
+        faults += shared_name_faults(document, suppliers, shared_names)
+    lines = [line for line in document.lines if line.type not in route.skip_lines][:MAX_LINES]
+    names = suppliers.get(document.vendor_number, ())
+    header = _header_facts(document, rules.company, names[0] if len(names) == 1 else FAULTY, len(lines))
     writer = _Writer(document.currency, rules)
     rows = [writer.row(route.header, header, "")]
-    for line in lines:
-        facts = header | _line_facts(document, line, rules.company)
-        rows.append(writer.row(route.line, facts, str(line.sequence)))
-    if route.allocation is not None:
-        for line in lines:
-            facts = header | _line_facts(document, line, rules.company)
-            for part in _allocation_facts(document, line, rules):
-                rows.append(writer.row(route.allocation, facts | part, str(line.sequence)))
-    if writer.faults:
-        raise DocumentFault(writer.faults)
+    facts = [header | _line_facts(document, line, rules.company) for line in lines]
+    for line, known in zip(lines, facts, strict=True):
+        rows.append(writer.row(route.line, known, str(line.sequence)))
+    if route.allocation is not None and document.currency in MINOR_UNITS:
+        for line, known in zip(lines, facts, strict=True):
+            for part in _allocation_facts(document, line, rules, faults):
+                rows.append(writer.row(route.allocation, known | part, str(line.sequence)))
+    faults += writer.faults
+    if faults:
+        raise DocumentFault(faults)
     return MappedDocument(document.id, tuple(rows), _hash(rows))
 
 
-def _header_facts(document: Document, company: Company, supplier: str, line_count: int) -> dict[str, Fact]:
+def _header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
     return {
         "company.erp_source": company.erp_source,
         "company.legal_entity": company.legal_entity,
@@ -100,7 +119,7 @@ def _header_facts(document: Document, company: Company, supplier: str, line_coun
         "document.posting_date": document.posting_date,
         "document.due_date": document.due_date,
         "document.vendor_invoice_number": document.vendor_invoice_number,
-        "document.currency": document.currency,
+        "document.currency": document.currency or FAULTY,
         "document.payment_terms": document.payment_terms,
         "document.order_number": document.order_number,
         "document.net_total": document.net_total,
@@ -108,16 +127,18 @@ def _header_facts(document: Document, company: Company, supplier: str, line_coun
         "document.gross_total": document.gross_total,
         "document.cost_centre": document.dimension(company.cost_centre_dimension),
         "document.line_count": line_count,
-        "vendor.number": document.vendor_number,
+        "vendor.number": document.vendor_number or FAULTY,
         "vendor.name": document.vendor_name,
         "supplier.name": supplier,
     }
 
 
 def _line_facts(document: Document, line: Line, company: Company) -> dict[str, Fact]:
-    unit_price = line.unit_cost
+    unit_price: Fact = line.unit_cost
     if document.prices_include_tax:
-        unit_price = rounded(unit_price / (1 + line.tax_percent / 100), UNIT_PRICE_PLACES)
+        unit_price = _without_tax(line.unit_cost, line.tax_percent)
+    with exact_arithmetic():
+        gross_amount = line.net_amount + line.tax_amount
     return {
         "line.id": line.id,
         "line.sequence": line.sequence,
@@ -130,7 +151,7 @@ def _line_facts(document: Document, line: Line, company: Company) -> dict[str, F
         "line.quantity": line.quantity,
         "line.unit_price": unit_price,
         "line.net_amount": line.net_amount,
-        "line.gross_amount": line.net_amount + line.tax_amount,
+        "line.gross_amount": gross_amount,
         "line.tax_code": line.tax_code,
         "line.tax_amount": line.tax_amount,
         "line.expected_receipt": line.expected_receipt,
@@ -139,10 +160,31 @@ def _line_facts(document: Document, line: Line, company: Company) -> dict[str, F
     }
 
 
-def _allocation_facts(document: Document, line: Line, rules: Rules) -> list[dict[str, Fact]]:
+def _without_tax(price: Decimal, percent: Decimal) -> Fact:
+    if percent <= -100:
+        return FAULTY
+    with exact_arithmetic():
+        return rounded(price / (1 + percent / 100), UNIT_PRICE_PLACES)
+
+
+def _allocation_facts(document: Document, line: Line, rules: Rules, faults: list[Reason]) -> list[dict[str, Fact]]:
     cost_centre = line.dimension(rules.company.cost_centre_dimension)
     shares = rules.profile.allocation_keys.get(cost_centre, {cost_centre: Decimal(100)})
-    amounts = spread(line.net_amount, list(shares.values()), decimals(document.currency))
+    if len(shares) == 1:
+        amounts = [line.net_amount]
+    else:
+        try:
+            amounts = spread(line.net_amount, list(shares.values()), decimals(document.currency))
+        except ValueError as error:
+            faults.append(
+                Reason(
+                    "AMOUNT_CANNOT_BE_SPLIT",
+                    f"The amount {plain_text(line.net_amount)} cannot be split by the key {cost_centre}: {error}.",
+                    "Correct the line's amount in BC or the allocation key in the profile, then replay.",
+                    str(line.sequence),
+                )
+            )
+            return []
     return [
         {"allocation.cost_centre": code, "allocation.percent": percent, "allocation.amount": amount}
         for (code, percent), amount in zip(shares.items(), amounts, strict=True)
@@ -166,8 +208,10 @@ class _Writer:
         return StagingRow(table.table, tuple(columns.get(name, "") for name in table.key), columns, where)
 
     def _text(self, name: str, column: Column, facts: Mapping[str, Fact], where: str) -> str:
-        text = column.constant if column.value is None else self._written(facts[column.value], column.format)
-        text = clean(text or "")
+        fact = column.constant if column.value is None else facts[column.value]
+        if fact is FAULTY:
+            return ""
+        text = clean(self._written(fact, column.format))
         if column.translate is not None:
             word = translate(text, column.translate, self._rules.profile, self._rules.translations, where=where)
             if isinstance(word, Reason):
@@ -195,12 +239,13 @@ class _Writer:
         return text
 
     def _written(self, fact: Fact, format_: str) -> str:
-        if fact is None:
+        if fact is None or fact is FAULTY:
             return ""
         if isinstance(fact, date):
             return fact.isoformat()
         if isinstance(fact, Decimal):
-            return money_text(fact, self._currency) if format_ == "money" else plain_text(fact)
+            known = format_ == "money" and self._currency in MINOR_UNITS
+            return money_text(fact, self._currency) if known else plain_text(fact)
         return str(fact)
 
     def _fault(self, reason: Reason) -> None:
@@ -209,9 +254,12 @@ class _Writer:
 
 
 def clean(text: str) -> str:
-    """The text in Unicode's composed form, without NUL and other control characters except tab and line ends."""
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(char for char in composed if char >= " " or char in "\t\n\r").replace("\x7f", "")
+    """The text in Unicode's composed form, without NUL and other control characters except tab and line ends; nothing but
+    blanks is nothing."""
+    if not text.strip():
+        return ""
+    plain = "".join(char for char in text if char >= " " or char in "\t\n\r").replace("\x7f", "")
+    return unicodedata.normalize("NFC", plain)
 
 
 def _hash(rows: Sequence[StagingRow]) -> str:

@@ -38,9 +38,10 @@ _RESTING = frozenset(Status) - OPEN
 MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.CLAIMED, Status.PENDING, Status.PARKED}),
     Status.CLAIMED: frozenset(Status) - {Status.DISCARDED},
-    **{status: frozenset({Status.CLAIMED, Status.PENDING}) for status in _RESTING},
+    **{status: frozenset({Status.CLAIMED, Status.PENDING, status}) for status in _RESTING},
     Status.PARKED: frozenset({Status.CLAIMED, Status.PENDING, Status.DISCARDED, Status.PARKED}),
 }
+"""A state that stays may still change its row: the pointer to a poison message comes and goes."""
 
 
 def legal(before: Status, after: Status) -> bool:

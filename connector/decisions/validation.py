@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from connector.errors import Reason
-from connector.model.documents import Document, Line
-from connector.model.money import MINOR_UNITS, plain_text
+from connector.model.documents import COMMENT, Document, Line
+from connector.model.money import MINOR_UNITS, exact_arithmetic, plain_text
+
+MAX_LINES = 10_000
 
 TAX_TOLERANCE = Decimal("0.01")
 """Per group of lines with the same tax: BC rounds tax by group, lines carry their own rounding."""
@@ -16,7 +18,8 @@ TAX_TOLERANCE = Decimal("0.01")
 
 def document_faults(document: Document, suppliers: Mapping[str, Sequence[str]]) -> list[Reason]:
     """Every reason why the document cannot be staged. `suppliers`: per vendor number, the names ServiceNow knows."""
-    faults = [*_currency_faults(document), *_amount_faults(document), *_line_faults(document.lines)]
+    with exact_arithmetic():
+        faults = [*_currency_faults(document), *_amount_faults(document), *_line_faults(document.lines)]
     if not document.vendor_number:
         faults.append(
             Reason("VENDOR_MISSING", f"{document.number} has no vendor.", "Enter the vendor in BC, then replay.")
@@ -46,6 +49,22 @@ def _supplier_faults(document: Document, names: Sequence[str]) -> list[Reason]:
     ]
 
 
+def shared_name_faults(
+    document: Document, suppliers: Mapping[str, Sequence[str]], shared_names: Collection[str]
+) -> list[Reason]:
+    """For staging tables that find a supplier by its name only: a name that is not unique would hit any of them."""
+    names = suppliers.get(document.vendor_number, ())
+    if len(names) != 1 or names[0] not in shared_names:
+        return []
+    return [
+        Reason(
+            "SUPPLIER_NAME_NOT_UNIQUE",
+            f"Several suppliers in ServiceNow are called {names[0]!r}, and this staging table finds suppliers by name.",
+            "Give each supplier a name of its own in ServiceNow (or merge them), then replay.",
+        )
+    ]
+
+
 def _currency_faults(document: Document) -> list[Reason]:
     if document.currency in MINOR_UNITS:
         return []
@@ -67,7 +86,7 @@ def _amount_faults(document: Document) -> list[Reason]:
                 "NET_DOES_NOT_ADD_UP", f"The lines of {document.number} add up to", net, "its total", document.net_total
             )
         )
-    groups = {(line.tax_code, line.tax_percent) for line in document.lines}
+    groups = {(line.tax_code, line.tax_percent) for line in document.lines if line.type != COMMENT}
     tax = sum((line.tax_amount for line in document.lines), Decimal(0))
     if abs(tax - document.tax_total) > TAX_TOLERANCE * len(groups):
         faults.append(
@@ -102,13 +121,34 @@ def _amount_fault(code: str, what: str, found: Decimal, other: str, expected: De
 
 def _line_faults(lines: Sequence[Line]) -> list[Reason]:
     counts = Counter(line.sequence for line in lines)
-    return [
+    too_many = [
         Reason(
-            "LINE_NUMBER_TWICE",
-            f"The line number {sequence} occurs {count} times.",
-            "Correct the document's lines in BC, then replay.",
-            str(sequence),
+            "TOO_MANY_LINES",
+            f"The document has {len(lines)} lines; {MAX_LINES} are the most that are carried.",
+            "Split the document in BC, then replay.",
         )
-        for sequence, count in counts.items()
-        if count > 1
     ]
+    no_tax = [
+        Reason(
+            "TAX_PERCENT_IMPOSSIBLE",
+            f"The tax of the line is {plain_text(line.tax_percent)} %, which leaves no price before tax.",
+            "Correct the line's tax in BC, then replay.",
+            str(line.sequence),
+        )
+        for line in lines
+        if line.tax_percent <= -100
+    ]
+    return (
+        (too_many if len(lines) > MAX_LINES else [])
+        + no_tax
+        + [
+            Reason(
+                "LINE_NUMBER_TWICE",
+                f"The line number {sequence} occurs {count} times.",
+                "Correct the document's lines in BC, then replay.",
+                str(sequence),
+            )
+            for sequence, count in counts.items()
+            if count > 1
+        ]
+    )

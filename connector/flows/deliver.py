@@ -15,11 +15,12 @@ from connector.decisions.admission import admit
 from connector.decisions.eligibility import eligibility
 from connector.decisions.mapping import MappedDocument, map_document
 from connector.errors import DocumentFault, Outage, Reason, StorageUnavailable
+from connector.flows.links import announce, restage, staged_orders
 from connector.flows.messages import send_units, standing
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.flows.unreadable import keep_unreadable
-from connector.model.documents import Document
+from connector.model.documents import Document, Entity
 from connector.model.units import Origin, Reference, Unit, decode_unit
 from connector.settings import Company
 from connector.storage.gates import Slot, Wait
@@ -149,10 +150,13 @@ class _UnitRun:
             self._company.erp_source, (document.vendor_number for document in documents if document.vendor_number)
         )
         rules = self._parts.rules(self._company)
+        shared: frozenset[str] = frozenset()
+        if self._parts.profile.routes[self._unit.entity.value].names_supplier:
+            shared = self._parts.suppliers.shared(found[0] for found in names.values() if len(found) == 1)
         changed = []
         for document in documents:
             try:
-                mapped = map_document(document, rules, names)
+                mapped = map_document(document, rules, names, shared)
             except DocumentFault as fault:
                 self._outcomes.parked(document.id, fault.reasons)
             except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
@@ -169,6 +173,9 @@ class _UnitRun:
         kept = self._outcomes.intend(mapped)
         if not kept:
             return
+        invoices = self._invoices(kept)
+        announce(self._parts, self._company, invoices)
+        in_time = self._in_time_for_their_order(invoices)
         deliveries = self._parts.door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
         for document, delivery in zip(kept, deliveries, strict=True):
             if delivery.outage is not None:
@@ -178,6 +185,22 @@ class _UnitRun:
                 self._outcomes.staged(document, delivery)
             else:
                 self._outcomes.rejected(document, delivery)
+        self._outcomes.flush()
+        staged = [self._outcomes.document(id_) for id_ in self._outcomes.staged_ids]
+        if self._unit.entity is Entity.PURCHASE_ORDER:
+            restage(self._parts, self._company, orders={document.number for document in staged})
+        else:
+            restage(self._parts, self._company, invoices=staged, in_time=in_time)
+
+    def _invoices(self, mapped: Sequence[MappedDocument]) -> list[Document]:
+        if self._unit.entity is not Entity.PURCHASE_INVOICE:
+            return []
+        return [self._outcomes.document(one.id) for one in mapped]
+
+    def _in_time_for_their_order(self, invoices: Sequence[Document]) -> set[str]:
+        numbers = {invoice.order_number for invoice in invoices if invoice.order_number}
+        there = staged_orders(self._parts, self._company, numbers)
+        return {invoice.id for invoice in invoices if invoice.order_number in there}
 
     def _in_time(self) -> bool:
         return self._parts.clock.monotonic() - self._started < UNIT_SHARE * self._claim_time.total_seconds()

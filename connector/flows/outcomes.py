@@ -16,7 +16,7 @@ from typing import Any
 
 from connector.decisions.mapping import MappedDocument
 from connector.decisions.retry import wait_seconds
-from connector.decisions.states import Status
+from connector.decisions.states import OPEN, Status
 from connector.errors import Outage, Reason
 from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
@@ -51,6 +51,7 @@ class Outcomes:
         # One draw a run: documents that wait equally long share one message.
         self._chance = parts.randomness.uniform(0.0, 1.0)
         self.counts: Counter[str] = Counter()
+        self.staged_ids: list[str] = []
 
     # -- claiming
 
@@ -86,6 +87,10 @@ class Outcomes:
         """The document's ledger state as this run knows it."""
         return self._states[id_]
 
+    def document(self, id_: str) -> Document:
+        """The document as it was read."""
+        return self._documents[id_]
+
     def learn(self, id_: str, document: Document) -> None:
         """What was read: its numbers and amount go on record with the next step."""
         self._documents[id_] = document
@@ -120,6 +125,7 @@ class Outcomes:
 
     def staged(self, mapped: MappedDocument, delivery: Delivery) -> None:
         """Every row was taken and verified."""
+        self.staged_ids.append(mapped.id)
         header = delivery.results[0]
         results = Counter(result.outcome for result in delivery.results.values())
         self._settle(
@@ -242,7 +248,7 @@ class Outcomes:
                 pointers.append(Change(after, pointed))
                 if before is not None:
                     delete_note(self._parts, before)
-            elif after.poison_id and after.status is Status.DONE:
+            elif after.poison_id and after.status not in OPEN:
                 delete_note(self._parts, after)
                 pointers.append(Change(after, replace(after, poison_id="", poison_receipt="")))
         if pointers:

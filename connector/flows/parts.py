@@ -12,6 +12,7 @@ from connector.ports import Clock, Randomness
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.staging import StagingDoor
 from connector.settings import Company, Settings
+from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
@@ -30,6 +31,7 @@ class Parts:
     suppliers: SupplierBook
     door: StagingDoor
     ledger: Ledger
+    awaits: Awaits
     cursors: Cursors
     gate: Gate
     queues: QueueStore

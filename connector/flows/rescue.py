@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from connector.decisions.states import Status
 from connector.errors import Reason
+from connector.flows.links import recover
 from connector.flows.messages import send_note, send_units
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
@@ -87,6 +88,8 @@ def rescue_all(parts: Parts) -> None:
     """Rescues in every entity of every company."""
     for company, entity in parts.entities():
         rescue(parts, company, entity)
+    for company in parts.settings.companies:
+        recover(parts, company)
 
 
 def _stands_still(state: State, patience: timedelta, *, backlog: bool) -> bool:

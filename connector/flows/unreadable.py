@@ -16,5 +16,6 @@ def keep_unreadable(parts: Parts, text: str, why: str) -> None:
     """Records the message as parked under the hash of its text; seeing it again changes nothing."""
     id_ = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     parts.telemetry.warning("unreadable_message", id=id_)
+    text = text.encode("utf-8", "replace").decode()
     state = State(id=id_, status=Status.PARKED, outcome="unreadable", reasons=why[:500])
     parts.ledger.record(PARTITION, [Change(None, state, "unreadable", {"why": why[:500], "text": text[:4000]})])

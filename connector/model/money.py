@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from contextlib import AbstractContextManager
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -13,6 +14,9 @@ MAX_DIGITS = 38
 MIN_EXPONENT = -10
 MAX_EXPONENT = 18
 
+_CONTEXT = Context(prec=200)
+"""Python's default context rounds to 28 digits, silently. This one holds any product of two accepted numbers whole."""
+
 MINOR_UNITS: Mapping[str, int] = {
     # ISO 4217: active currencies and their decimals.
     **dict.fromkeys(
@@ -20,7 +24,7 @@ MINOR_UNITS: Mapping[str, int] = {
         "CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR "
         "JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN "
         "NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP "
-        "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UZS VED VES WST XCD YER ZAR ZMW ZWG".split(),
+        "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UZS VED VES WST XCD XCG YER ZAR ZMW ZWG".split(),
         2,
     ),
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
@@ -63,18 +67,31 @@ def loads(text: bytes | str) -> Any:
     Raises ValueError for anything that is not JSON, nested too deeply, or holds a whole number of over 4,300 digits.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("number out of range") from error
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def exact_arithmetic() -> AbstractContextManager[Context]:
+    """Within this block sums and products of accepted numbers are exact."""
+    return localcontext(_CONTEXT)
+
+
 def rounded(number: Decimal, places: int) -> Decimal:
     """Rounded half away from zero, the rule of invoices, to the given number of decimals."""
-    return number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    with exact_arithmetic():
+        return number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
 
 
 def money_text(amount: Decimal, currency: str) -> str:

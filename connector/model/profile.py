@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from connector.model.documents import Entity
+
 TranslationTable = Literal["payment_terms", "units", "tax_codes", "accounts", "cost_centres", "locations"]
 
 HEADER_FACTS = frozenset(
@@ -45,8 +47,8 @@ class Column(_Data):
 
     @model_validator(mode="after")
     def _one_source(self) -> Column:
-        if (self.value is None) == (self.constant is None):
-            raise ValueError("give either value or constant")
+        if (self.value is None) == (not self.constant):
+            raise ValueError("give either value or constant, and not an empty one")
         return self
 
 
@@ -80,6 +82,11 @@ class Route(_Data):
         """The staging tables of this route, in the order in which rows must arrive."""
         return (self.header, self.line) if self.allocation is None else (self.header, self.line, self.allocation)
 
+    @property
+    def names_supplier(self) -> bool:
+        """Whether ServiceNow has to find the supplier by its name."""
+        return any(column.value == "supplier.name" for column in self.header.columns.values())
+
     @model_validator(mode="after")
     def _facts_exist(self) -> Route:
         for table, facts in zip(self.tables, (HEADER_FACTS, LINE_FACTS, ALLOCATION_FACTS), strict=False):
@@ -108,6 +115,14 @@ class Profile(_Data):
     allocation_keys: dict[str, dict[str, Decimal]] = {}
     """Cost centres that stand for several: their parts and percentages, used where a route names an allocation table."""
     routes: dict[str, Route] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _routes_are_entities(self) -> Profile:
+        known = [entity.value for entity in Entity]
+        unknown = sorted(set(self.routes) - set(known))
+        if unknown:
+            raise ValueError(f"routes.{unknown[0]}: no entity is called so; there are {', '.join(known)}")
+        return self
 
     @model_validator(mode="after")
     def _every_table_has_a_rule(self) -> Profile:

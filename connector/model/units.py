@@ -6,6 +6,7 @@ A message never holds a document, only where to find it, so it cannot go stale, 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from connector.model.stamps import NEVER, parse_stamp, stamp_text
 MAX_REFERENCES = 200
 MAX_MESSAGE_BYTES = 32 * 1024
 VERSION = 1
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class Origin(StrEnum):
@@ -75,7 +77,7 @@ def decode_unit(text: str) -> Unit:
     """
     try:
         body = json.loads(text)
-        if body["v"] != VERSION:
+        if type(body["v"]) is not int or body["v"] != VERSION:
             raise ValueError(f"message version {body['v']!r} is not {VERSION}")
         if "parked" in body:
             reference = _reference([body["parked"], stamp_text(NEVER), body["generation"]])
@@ -99,12 +101,14 @@ def _reference(row: Any) -> Reference:
     identifier, seen, generation = row
     if isinstance(generation, bool) or not isinstance(generation, int) or generation < 0:
         raise ValueError("generation is a whole number")
-    return Reference(_text(identifier), parse_stamp(_text(seen)), generation)
+    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
+        raise ValueError("an id is a GUID in lower case")
+    return Reference(identifier, parse_stamp(_text(seen)), generation)
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= 512:
-        raise ValueError("text of 1 to 512 characters expected")
+    if not isinstance(value, str) or not 1 <= len(value) <= 512 or not value.isprintable():
+        raise ValueError("printable text of 1 to 512 characters expected")
     return value
 
 

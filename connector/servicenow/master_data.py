@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from connector.model.profile import Suppliers
@@ -12,9 +13,14 @@ from connector.servicenow.session import ServiceNowSession
 MAX_AGE = 900.0
 """Seconds a found supplier is believed. One that was not found is always looked up again."""
 CODES_A_CALL = 100
+NAMES_A_CALL = 20
 ROWS_A_CODE = 5
 
-_UNSAFE = frozenset("^,\n\r\t")
+
+def _askable(text: str, *, also: str) -> bool:
+    """Whether the text can be a value in an encoded query, which has no escape: a ^ would start a new condition, a comma a
+    new value of a list, and a script would be run. What cannot be asked for is never found."""
+    return not set(text) & {"^", "\n", "\r", "\t", *also} and not text.lower().startswith("javascript:")
 
 
 class SupplierBook:
@@ -26,6 +32,7 @@ class SupplierBook:
         self._clock = clock
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], tuple[tuple[str, ...], float]] = {}
+        self._single: dict[str, float] = {}
 
     def names(self, erp_source: str, codes: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """Per code, the names of the suppliers that carry it: none, one, or (ambiguous) several."""
@@ -39,14 +46,34 @@ class SupplierBook:
                     self._found[erp_source, code] = (names, now)
             return {code: self._found[erp_source, code][0] for code in wanted}
 
+    def shared(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of the names that several suppliers carry: a staging table that finds suppliers by name would take any."""
+        wanted = sorted({name for name in names if name})
+        with self._lock:
+            now = self._clock.monotonic()
+            unknown = [name for name in wanted if now - self._single.get(name, -MAX_AGE - 1) > MAX_AGE]
+            askable = [name for name in unknown if _askable(name, also="")]
+            for start in range(0, len(askable), NAMES_A_CALL):
+                self._single |= dict.fromkeys(self._read_single(askable[start : start + NAMES_A_CALL]), now)
+            return frozenset(name for name in unknown if self._single.get(name) != now)
+
+    def _read_single(self, names: list[str]) -> list[str]:
+        rules = self._rules
+        condition = "^OR".join(f"{rules.name}={name}" for name in names)
+        rows = self._session.rows(
+            rules.table, query=f"{condition}^ORDERBYsys_id", fields=rules.name, limit=len(names) * ROWS_A_CODE
+        )
+        # ServiceNow compares without regard to case, and so do its transform maps.
+        counts = Counter(str(row.get(rules.name, "")).casefold() for row in rows)
+        return [name for name in names if counts[name.casefold()] == 1]
+
     def _known(self, erp_source: str, code: str, now: float) -> bool:
         names, read_at = self._found.get((erp_source, code), ((), 0.0))
         return len(names) == 1 and now - read_at <= MAX_AGE
 
     def _read(self, erp_source: str, codes: list[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {code: [] for code in codes}
-        # An encoded query has no escape for ^ and splits lists at commas: such a code cannot be asked for, so nobody has it.
-        askable = [code for code in codes if not _UNSAFE & set(code) and not code.startswith("javascript:")]
+        askable = [code for code in codes if _askable(code, also=",")]
         if askable:
             rules = self._rules
             rows = self._session.rows(

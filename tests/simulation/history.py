@@ -13,25 +13,22 @@ from tests.simulation.world import World
 
 
 def five_documents() -> list[CompanyData]:
-    """Three orders (two released, one draft), an open invoice, and an order whose payment term has no translation."""
+    """Two released orders, a draft, an open invoice that bills it, and an order whose payment term has no translation."""
     return copy.deepcopy(_five_documents())
 
 
 @cache
 def _five_documents() -> list[CompanyData]:
     company = companies()[0]
-    parked = next(order for order in company.orders if order.number == "106035")
+    orders = {order.number: order for order in company.orders}
+    (invoice,) = (invoice for invoice in company.invoices if invoice.header["orderNumber"] == "106006")
+    # The order that the invoice bills comes late, so that the invoice has to be staged once more.
+    orders["106006"].header["status"] = "Draft"
     small = [
         order for order in company.orders if 2 <= len(order.lines) <= 4 and order.header["vendorNumber"] != "50000"
     ]
-    released = [order for order in small if order.header["status"] == "Open" and order is not parked][:2]
-    draft = next(order for order in small if order.header["status"] == "Draft")
-    invoice = next(
-        one
-        for one in company.invoices
-        if one.header["status"] == "Open" and 2 <= len(one.lines) <= 4 and one is not company.invoices[20]
-    )
-    company.documents = {ORDERS: [*released, draft, parked], INVOICES: [invoice]}
+    released = [order for order in small if order.header["status"] == "Open"][:2]
+    company.documents = {ORDERS: [*released, orders["106006"], orders["106035"]], INVOICES: [invoice]}
     return [company]
 
 

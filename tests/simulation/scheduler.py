@@ -54,8 +54,14 @@ class _Worker:
 class Scheduler:
     """The turns of one run after another, all from one seed. Pass it to the `Stage` as its `turns`."""
 
-    def __init__(self, seed: int, *, patience: float = 20.0, most_turns: int = 100_000) -> None:
+    def __init__(
+        self, seed: int, *, stickiness: float = 0.0, patience: float = 20.0, most_turns: int = 100_000
+    ) -> None:
+        """`stickiness`: the chance that the baton stays where it is. With 0 workers alternate finely; near 1 one of them
+        does much while another stands still in the middle of something."""
         self.seed = seed
+        self._stickiness = stickiness
+        self._last: _Worker | None = None
         self._choice = random.Random(seed)
         self._patience = patience
         self._most_turns = most_turns
@@ -129,7 +135,10 @@ class Scheduler:
         return getattr(self._here, "worker", None)
 
     def _choose(self) -> _Worker:
-        chosen = self._choice.choice(self._living)
+        chosen = self._last
+        if chosen not in self._living or self._choice.random() >= self._stickiness:
+            chosen = self._choice.choice(self._living)
+        self._last = chosen
         self._turns.append(chosen.name)
         if len(self._turns) >= self._most_turns:
             self._aborting = self._aborting or f"no rest after {self._most_turns} turns"

@@ -250,7 +250,7 @@ def test_every_vendor_but_one_has_exactly_one_supplier() -> None:
     assert set(suppliers) < vendors
 
 
-def test_exactly_two_suppliers_have_another_legal_name() -> None:
+def test_exactly_four_suppliers_have_another_legal_name() -> None:
     names = {
         (SOURCES[company.id], row["number"]): row["displayName"]
         for company in COMPANIES
@@ -261,7 +261,17 @@ def test_exactly_two_suppliers_have_another_legal_name() -> None:
         for row in MASTERS["sn_fin_supplier"]
         if row["legal_name"] != names[row["erp_source"], row["erp_supplier_code"]]
     ]
-    assert sorted(different) == ["Fabrikam Incorporated", "Wide World Importers LLC"]
+    assert sorted(different) == [
+        "Contoso Tokyo 株式会社 (Europe)",
+        "Fabrikam Incorporated",
+        "Gulf Office Supplies W.L.L. (Europe)",
+        "Wide World Importers LLC",
+    ]
+
+
+def test_no_two_suppliers_share_a_legal_name() -> None:
+    names = [row["legal_name"].casefold() for row in MASTERS["sn_fin_supplier"]]
+    assert len(names) == len(set(names))
 
 
 def test_master_rows_have_the_agreed_columns_and_only_strings() -> None:
