@@ -1,7 +1,8 @@
 """What an error of Azure's storage SDKs means for the caller, as one of the connector's own errors.
 
 Told apart by status and error code ("Status and error codes", Azure Storage REST API), never by the SDK's exception
-type, which differs between calls. The SDK's own text is left out: it may hold a URL with a SAS signature.
+type, which differs between calls. The SDK's error is left out of message and traceback: it quotes the service's
+answer, which for a refused request holds its signature.
 """
 
 from __future__ import annotations
