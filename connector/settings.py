@@ -34,7 +34,9 @@ def _safe_url(text: str) -> str:
 
 def _strong_key(secret: SecretStr) -> SecretStr:
     try:
-        if len(base64.b64decode(secret.get_secret_value(), validate=True)) >= 32:
+        text = secret.get_secret_value()
+        key = base64.b64decode(text, validate=True)
+        if len(key) >= 32 and base64.b64encode(key).decode() == text:
             return secret
     except (ValueError, binascii.Error):
         pass

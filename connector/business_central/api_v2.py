@@ -8,8 +8,9 @@ from datetime import datetime
 
 from connector.business_central.codes import CodeBook
 from connector.business_central.odata import any_of, guid, moment, query
+from connector.business_central.selection import SELECTED, expansion
 from connector.business_central.session import BusinessCentralSession, Json, PageBroken
-from connector.business_central.wire import SELECTED, canonical, expansion, unknown_ids
+from connector.business_central.wire import canonical, unknown_ids
 from connector.errors import DocumentFault, Outage, Reason
 from connector.model.documents import Document, Entity
 from connector.model.stamps import parse_stamp

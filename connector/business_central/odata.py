@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from connector.errors import Outage
 
@@ -30,7 +30,7 @@ def guid(text: str) -> str:
 def moment(stamp: datetime) -> str:
     """A date-time literal: UTC, milliseconds, rounded down so that a lower bound never rises."""
     utc = stamp.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def blank_to_none(value: date | None) -> date | None:
@@ -52,9 +52,15 @@ def any_of(field: str, ids: Iterable[str]) -> str:
 
 def pinned(link: str, base: str) -> str:
     """The next link, if it stays within the base address. Raises `Outage`: a link elsewhere must never get our token."""
-    there, here = urlsplit(link), urlsplit(base)
-    same_origin = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
-    inside = there.path.startswith(f"{here.path}/") and ".." not in there.path and "%2e" not in there.path.lower()
-    if not (same_origin and inside) or there.username or there.password:
-        raise Outage("Business Central", "the next link of a page points outside the API's own address")
-    return link
+    try:
+        there, here = urlsplit(link), urlsplit(base)
+        inside = there.path.startswith(f"{here.path}/") and ".." not in there.path and "%2e" not in there.path.lower()
+        if _origin(there) == _origin(here) and inside and not there.username and not there.password:
+            return link
+    except ValueError:
+        pass  # no address at all
+    raise Outage("Business Central", "the next link of a page points outside the API's own address")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -22,11 +23,11 @@ from pydantic import (
     ValidationError,
 )
 
-from connector.business_central.odata import BLANK_GUID, blank_to_none, decoded_word
+from connector.business_central.odata import BLANK_GUID, blank_to_none, decoded_word, guid
 from connector.errors import DocumentFault, Reason
 from connector.model.documents import DimensionValue, Document, Entity, Line
 from connector.model.money import Exact
-from connector.model.stamps import parse_stamp
+from connector.model.stamps import NEVER, parse_stamp
 
 
 def _whole_characters(text: str) -> str:
@@ -35,8 +36,28 @@ def _whole_characters(text: str) -> str:
     return text
 
 
+def _system_id(text: str) -> str:
+    if guid(text) == BLANK_GUID:
+        raise ValueError("is blank")
+    return guid(text)
+
+
+def _day(value: object) -> date | None:
+    # Pydantic would also take numbers as seconds since 1970, and date-times.
+    if not isinstance(value, str) or len(value) != 10:
+        raise ValueError("not a date of the form YYYY-MM-DD")
+    return blank_to_none(date.fromisoformat(value))
+
+
+def _decoded(value: object) -> object:
+    return decoded_word(value) if isinstance(value, str) else value
+
+
 Text = Annotated[StrictStr, AfterValidator(_whole_characters)]
-Word = Annotated[Text, BeforeValidator(lambda value: decoded_word(value) if isinstance(value, str) else value)]
+Word = Annotated[Text, BeforeValidator(_decoded)]
+SystemId = Annotated[StrictStr, AfterValidator(_system_id)]
+AnyId = Annotated[StrictStr, AfterValidator(guid)]
+Day = Annotated[date | None, BeforeValidator(_day)]
 
 
 class _Wire(BaseModel):
@@ -51,71 +72,73 @@ class WireDimension(_Wire):
 
 
 class WireLine(_Wire):
-    """A purchaseOrderLine, or a purchaseInvoiceLine (which calls its cost unitCost)."""
+    """What order and invoice lines share."""
 
-    id: Text
+    id: SystemId
     sequence: StrictInt
     lineType: Word
     lineObjectNumber: Text
     description: Text
     unitOfMeasureCode: Text
     quantity: Exact
-    directUnitCost: Exact | None = None
-    unitCost: Exact | None = None
     amountExcludingTax: Exact
     invoiceDiscountAllocation: Exact
     netAmount: Exact
     taxCode: Text
     taxPercent: Exact
     netTaxAmount: Exact
-    expectedReceiptDate: date
-    locationId: Text
+    expectedReceiptDate: Day
+    locationId: AnyId
     dimensionSetLines: list[WireDimension]
 
 
-class WireDocument(_Wire):
-    """A purchaseOrder or purchaseInvoice with its lines and dimensions."""
+class WireOrderLine(WireLine):
+    """A purchaseOrderLine."""
 
-    id: Text
+    directUnitCost: Exact
+
+
+class WireInvoiceLine(WireLine):
+    """A purchaseInvoiceLine, which calls its cost unitCost."""
+
+    unitCost: Exact
+
+
+class WireDocument(_Wire):
+    """What orders and invoices share."""
+
+    id: SystemId
     number: Text
     status: Word
     lastModifiedDateTime: Text
-    orderDate: date | None = None
-    invoiceDate: date | None = None
-    postingDate: date
-    dueDate: date | None = None
+    postingDate: Day
     vendorNumber: Text
     vendorName: Text
-    vendorInvoiceNumber: Text = ""
     currencyCode: Text
     pricesIncludeTax: StrictBool
-    paymentTermsId: Text = BLANK_GUID
-    orderNumber: Text = ""
     discountAmount: Exact
     totalAmountExcludingTax: Exact
     totalTaxAmount: Exact
     totalAmountIncludingTax: Exact
     dimensionSetLines: list[WireDimension]
-    purchaseOrderLines: list[WireLine] | None = None
-    purchaseInvoiceLines: list[WireLine] | None = None
 
 
-SELECTED_LINE = (
-    "id,sequence,lineType,lineObjectNumber,description,unitOfMeasureCode,quantity,{cost},amountExcludingTax,"
-    "invoiceDiscountAllocation,netAmount,taxCode,taxPercent,netTaxAmount,expectedReceiptDate,locationId"
-)
-_SELECTED_BOTH = (
-    "id,number,status,lastModifiedDateTime,{date},postingDate,vendorNumber,vendorName,currencyCode,pricesIncludeTax,"
-    "discountAmount,totalAmountExcludingTax,totalTaxAmount,totalAmountIncludingTax"
-)
-SELECTED: Mapping[Entity, str] = {
-    Entity.PURCHASE_ORDER: _SELECTED_BOTH.format(date="orderDate") + ",paymentTermsId",
-    Entity.PURCHASE_INVOICE: _SELECTED_BOTH.format(date="invoiceDate") + ",dueDate,vendorInvoiceNumber,orderNumber",
-}
-LINES: Mapping[Entity, tuple[str, str]] = {
-    Entity.PURCHASE_ORDER: ("purchaseOrderLines", "directUnitCost"),
-    Entity.PURCHASE_INVOICE: ("purchaseInvoiceLines", "unitCost"),
-}
+class WireOrder(WireDocument):
+    """A purchaseOrder. BC's API gives its document date under the name orderDate."""
+
+    orderDate: Day
+    paymentTermsId: AnyId
+    purchaseOrderLines: list[WireOrderLine]
+
+
+class WireInvoice(WireDocument):
+    """A purchaseInvoice, draft or posted."""
+
+    invoiceDate: Day
+    dueDate: Day
+    vendorInvoiceNumber: Text
+    orderNumber: Text
+    purchaseInvoiceLines: list[WireInvoiceLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,102 +150,130 @@ class Codes:
     local_currency: str
 
 
-def expansion(entity: Entity) -> str:
-    """The $expand that brings a document's lines and all dimensions, with only what is used."""
-    lines, cost = LINES[entity]
-    dimensions = "dimensionSetLines($select=code,valueCode)"
-    return f"{lines}($select={SELECTED_LINE.format(cost=cost)};$expand={dimensions}),{dimensions}"
-
-
 def canonical(row: Mapping[str, Any], company: str, entity: Entity, codes: Codes) -> Document:
     """The canonical document. Raises `DocumentFault` naming every property that is not as it should be."""
     try:
-        wire = WireDocument.model_validate(row)
-        modified = parse_stamp(wire.lastModifiedDateTime)
+        if entity is Entity.PURCHASE_ORDER:
+            return _order(WireOrder.model_validate(row), company, codes)
+        return _invoice(WireInvoice.model_validate(row), company, codes)
     except ValidationError as error:
         raise DocumentFault([_unreadable(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
-    except ValueError as error:
-        raise DocumentFault([_unreadable(("lastModifiedDateTime",), str(error))]) from None
-    lines = wire.purchaseOrderLines if entity is Entity.PURCHASE_ORDER else wire.purchaseInvoiceLines
-    if lines is None:
-        raise DocumentFault([_unreadable((LINES[entity][0],), "is missing")])
-    faults: list[Reason] = []
-    document = Document(
-        entity=entity,
-        company=company,
-        id=wire.id.lower(),
-        number=wire.number,
-        status=wire.status,
-        modified=modified,
-        # BC's API gives the document date of an order under the name orderDate.
-        document_date=blank_to_none(wire.orderDate or wire.invoiceDate),
-        posting_date=blank_to_none(wire.postingDate),
-        due_date=blank_to_none(wire.dueDate),
-        vendor_number=wire.vendorNumber,
-        vendor_name=wire.vendorName,
+
+
+def _order(wire: WireOrder, company: str, codes: Codes) -> Document:
+    reading = _Reading(wire, company, codes)
+    payment_terms = reading.code(wire.paymentTermsId, codes.payment_terms, "paymentTermsId")
+    lines = [reading.line(line, line.directUnitCost) for line in wire.purchaseOrderLines]
+    return reading.document(Entity.PURCHASE_ORDER, lines, document_date=wire.orderDate, payment_terms=payment_terms)
+
+
+def _invoice(wire: WireInvoice, company: str, codes: Codes) -> Document:
+    reading = _Reading(wire, company, codes)
+    return reading.document(
+        Entity.PURCHASE_INVOICE,
+        [reading.line(line, line.unitCost) for line in wire.purchaseInvoiceLines],
+        document_date=wire.invoiceDate,
+        due_date=wire.dueDate,
         vendor_invoice_number=wire.vendorInvoiceNumber,
-        currency=wire.currencyCode or codes.local_currency,
-        prices_include_tax=wire.pricesIncludeTax,
-        payment_terms=_code(wire.paymentTermsId, codes.payment_terms, "paymentTermsId", faults),
         order_number=wire.orderNumber,
-        discount_amount=wire.discountAmount,
-        net_total=wire.totalAmountExcludingTax,
-        tax_total=wire.totalTaxAmount,
-        gross_total=wire.totalAmountIncludingTax,
-        dimensions=_dimensions(wire.dimensionSetLines),
-        lines=tuple(_line(line, codes, faults) for line in sorted(lines, key=lambda line: line.sequence)),
     )
-    if faults:
-        raise DocumentFault(faults)
-    return document
+
+
+class _Reading:
+    """One document on its way from the wire; gathers what its ids stand for, and what stands for nothing."""
+
+    def __init__(self, wire: WireDocument, company: str, codes: Codes) -> None:
+        self._wire = wire
+        self._company = company
+        self._codes = codes
+        self._faults: list[Reason] = []
+
+    def document(
+        self,
+        entity: Entity,
+        lines: list[Line],
+        *,
+        document_date: date | None,
+        due_date: date | None = None,
+        vendor_invoice_number: str = "",
+        payment_terms: str = "",
+        order_number: str = "",
+    ) -> Document:
+        wire = self._wire
+        modified = NEVER
+        try:
+            modified = parse_stamp(wire.lastModifiedDateTime)
+        except ValueError as error:
+            self._faults.append(_unreadable(("lastModifiedDateTime",), str(error)))
+        if self._faults:
+            raise DocumentFault(self._faults)
+        return Document(
+            entity=entity,
+            company=self._company,
+            id=wire.id,
+            number=wire.number,
+            status=wire.status,
+            modified=modified,
+            document_date=document_date,
+            posting_date=wire.postingDate,
+            due_date=due_date,
+            vendor_number=wire.vendorNumber,
+            vendor_name=wire.vendorName,
+            vendor_invoice_number=vendor_invoice_number,
+            currency=wire.currencyCode or self._codes.local_currency,
+            prices_include_tax=wire.pricesIncludeTax,
+            payment_terms=payment_terms,
+            order_number=order_number,
+            discount_amount=wire.discountAmount,
+            net_total=wire.totalAmountExcludingTax,
+            tax_total=wire.totalTaxAmount,
+            gross_total=wire.totalAmountIncludingTax,
+            dimensions=_dimensions(wire.dimensionSetLines),
+            lines=tuple(sorted(lines, key=lambda line: line.sequence)),
+        )
+
+    def line(self, line: WireLine, cost: Decimal) -> Line:
+        return Line(
+            id=line.id,
+            sequence=line.sequence,
+            type=line.lineType,
+            object_number=line.lineObjectNumber,
+            description=line.description,
+            unit=line.unitOfMeasureCode,
+            quantity=line.quantity,
+            unit_cost=cost,
+            amount=line.amountExcludingTax,
+            header_discount_share=line.invoiceDiscountAllocation,
+            net_amount=line.netAmount,
+            tax_code=line.taxCode,
+            tax_percent=line.taxPercent,
+            tax_amount=line.netTaxAmount,
+            expected_receipt=line.expectedReceiptDate,
+            location=self.code(line.locationId, self._codes.locations, "locationId", str(line.sequence)),
+            dimensions=_dimensions(line.dimensionSetLines),
+        )
+
+    def code(self, id_: str, codes: Mapping[str, str], name: str, line: str = "") -> str:
+        if id_ == BLANK_GUID:
+            return ""
+        if id_ not in codes:
+            self._faults.append(_unreadable((name,), "names a record that does not exist in BC", line))
+        return codes.get(id_, "")
 
 
 def unknown_ids(row: Mapping[str, Any], codes: Codes) -> bool:
     """Whether the document names a location or payment term that the codes do not hold (they may be older than it)."""
-    lines = row.get("purchaseOrderLines") or row.get("purchaseInvoiceLines") or []
-    locations = {str(line.get("locationId", BLANK_GUID)) for line in lines if isinstance(line, Mapping)}
-    terms = str(row.get("paymentTermsId", BLANK_GUID))
-    return bool(locations - codes.locations.keys() - {BLANK_GUID}) or terms not in {BLANK_GUID, *codes.payment_terms}
-
-
-def _line(line: WireLine, codes: Codes, faults: list[Reason]) -> Line:
-    cost = line.directUnitCost if line.directUnitCost is not None else line.unitCost
-    if cost is None:
-        faults.append(_unreadable(("directUnitCost or unitCost",), "is missing", str(line.sequence)))
-        cost = line.amountExcludingTax
-    return Line(
-        id=line.id.lower(),
-        sequence=line.sequence,
-        type=line.lineType,
-        object_number=line.lineObjectNumber,
-        description=line.description,
-        unit=line.unitOfMeasureCode,
-        quantity=line.quantity,
-        unit_cost=cost,
-        amount=line.amountExcludingTax,
-        header_discount_share=line.invoiceDiscountAllocation,
-        net_amount=line.netAmount,
-        tax_code=line.taxCode,
-        tax_percent=line.taxPercent,
-        tax_amount=line.netTaxAmount,
-        expected_receipt=blank_to_none(line.expectedReceiptDate),
-        location=_code(line.locationId, codes.locations, "locationId", faults, str(line.sequence)),
-        dimensions=_dimensions(line.dimensionSetLines),
+    lines = row.get("purchaseOrderLines") or row.get("purchaseInvoiceLines")
+    named = [line.get("locationId") for line in lines if isinstance(line, Mapping)] if isinstance(lines, list) else []
+    locations = {text for text in named if isinstance(text, str)}
+    terms = row.get("paymentTermsId", BLANK_GUID)
+    return bool(locations - codes.locations.keys() - {BLANK_GUID}) or (
+        isinstance(terms, str) and terms not in {BLANK_GUID, *codes.payment_terms}
     )
 
 
 def _dimensions(rows: list[WireDimension]) -> tuple[DimensionValue, ...]:
     return tuple(sorted((DimensionValue(row.code, row.valueCode) for row in rows), key=lambda pair: pair.dimension))
-
-
-def _code(id_: str, codes: Mapping[str, str], name: str, faults: list[Reason], where: str = "") -> str:
-    if id_ == BLANK_GUID:
-        return ""
-    code = codes.get(id_)
-    if code is None:
-        faults.append(_unreadable((name,), "names a record that does not exist in BC", where))
-        return ""
-    return code
 
 
 def _unreadable(where: tuple[int | str, ...], message: str, line: str = "") -> Reason:

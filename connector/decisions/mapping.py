@@ -256,10 +256,8 @@ class _Writer:
 def clean(text: str) -> str:
     """The text in Unicode's composed form, without NUL and other control characters except tab and line ends; nothing but
     blanks is nothing."""
-    if not text.strip():
-        return ""
     plain = "".join(char for char in text if char >= " " or char in "\t\n\r").replace("\x7f", "")
-    return unicodedata.normalize("NFC", plain)
+    return unicodedata.normalize("NFC", plain) if plain.strip() else ""
 
 
 def _hash(rows: Sequence[StagingRow]) -> str:

@@ -116,18 +116,15 @@ def order(*lines: Line, **changes: Any) -> Document:
 
 def invoice(*lines: Line, **changes: Any) -> Document:
     """A posted invoice with these lines."""
-    return replace(
-        order(*lines),
-        **{
-            "entity": Entity.PURCHASE_INVOICE,
-            "id": "1773153c-6329-f111-8340-000d3a11d3d8",
-            "number": "108029",
-            "payment_terms": "",
-            "vendor_invoice_number": "INV-2026-77",
-            "due_date": date(2026, 8, 15),
-        }
-        | changes,
-    )
+    posted: dict[str, Any] = {
+        "entity": Entity.PURCHASE_INVOICE,
+        "id": "1773153c-6329-f111-8340-000d3a11d3d8",
+        "number": "108029",
+        "payment_terms": "",
+        "vendor_invoice_number": "INV-2026-77",
+        "due_date": date(2026, 8, 15),
+    }
+    return replace(order(*lines), **posted | changes)
 
 
 def rules(profile: Profile | None = None, translations: Translations = TRANSLATIONS) -> Rules:

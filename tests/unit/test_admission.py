@@ -113,5 +113,12 @@ def test_a_claim_outlives_a_unit_and_the_longest_request_it_may_have_started() -
     assert timedelta(minutes=5, seconds=120) < CLAIM
 
 
+def test_a_claim_may_be_shorter() -> None:
+    reference = Reference("a", SETTLED, 2)
+    claimed = Standing(Status.CLAIMED, None, 2, None, timedelta(seconds=10), NOW)
+    assert admit(reference, Origin.POLL, claimed, timedelta(seconds=11)) == "busy"
+    assert admit(reference, Origin.POLL, claimed, timedelta(seconds=10)) == "claim"
+
+
 def test_resting_states_are_all_but_the_open_ones() -> None:
     assert {"done", "parked", "waiting", "superseded", "closed", "discarded"} == {each.value for each in RESTING}

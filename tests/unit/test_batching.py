@@ -51,9 +51,7 @@ def test_the_size_grows_by_a_quarter_at_most(size: int, times: list[object]) -> 
         (1, 1, [], 1, 1),
     ],
 )
-def test_sizes_follow_the_servers_times(
-    size: int, largest: int, times: list[object], sent: int, after: int
-) -> None:
+def test_sizes_follow_the_servers_times(size: int, largest: int, times: list[object], sent: int, after: int) -> None:
     assert next_size(size, largest, times, sent) == after
 
 

@@ -14,9 +14,7 @@ from tests.unit.builders import invoice, order
 ROUTES = load_profile("source_to_pay").routes
 
 
-@pytest.mark.parametrize(
-    ("status", "verdict"), [("Open", "eligible"), ("Draft", "waiting"), ("In Review", "waiting")]
-)
+@pytest.mark.parametrize(("status", "verdict"), [("Open", "eligible"), ("Draft", "waiting"), ("In Review", "waiting")])
 def test_an_order_is_carried_when_it_is_released(status: str, verdict: str) -> None:
     assert eligibility(replace(order(), status=status), ROUTES["purchaseOrders"]) == verdict
 

@@ -44,6 +44,7 @@ def test_what_a_key_cannot_hold_is_escaped(text: str, part: str) -> None:
 
 
 @given(TEXT)
+@example("😀" * 300)
 def test_a_part_is_legal_short_and_without_separator(text: str) -> None:
     part = keys.key_part(text)
     assert LEGAL.fullmatch(part)

@@ -428,6 +428,22 @@ def test_faults_of_the_document_and_of_its_columns_come_at_once() -> None:
     assert {code for code, _ in faults(document)} == {"GROSS_DOES_NOT_ADD_UP", "PAYMENT_TERM_NOT_TRANSLATED"}
 
 
+def test_the_same_fault_of_two_columns_is_told_once() -> None:
+    data = load_profile("source_to_pay").model_dump()
+    columns = data["routes"]["purchaseOrders"]["header"]["columns"]
+    columns["u_cost_center_too"] = columns["u_cost_center"]
+    document = order(dimensions=(DimensionValue("DEPARTMENT", "NEW"),))
+    assert faults(document, rules(Profile.model_validate(data))) == [("COST_CENTRE_NOT_TRANSLATED", "")]
+
+
+def test_a_supplier_name_that_is_not_unique_parks_where_the_table_goes_by_names() -> None:
+    with pytest.raises(DocumentFault) as fault:
+        map_document(order(), rules(), SUPPLIERS, {"First Up Consultants"})
+    assert [reason.code for reason in fault.value.reasons] == ["SUPPLIER_NAME_NOT_UNIQUE"]
+    # Invoices go by the vendor's number.
+    assert map_document(invoice(), rules(), SUPPLIERS, {"First Up Consultants"}).rows
+
+
 def test_an_unknown_currency_stops_before_amounts_are_written() -> None:
     assert faults(order(currency="EURO")) == [("CURRENCY_UNKNOWN", "")]
 
@@ -546,6 +562,7 @@ def test_text_is_composed_and_free_of_control_characters(text: str, cleaned: str
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 @example("e\x00\u0301")
+@example("\x00 ")
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     cleaned = clean(text)
     assert clean(cleaned) == cleaned
@@ -553,7 +570,9 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert not any(unicodedata.category(char) == "Cc" and char < "\x80" and char not in "\t\n\r" for char in cleaned)
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "=HYPERLINK(1)", "{{7*7}}", "%s %(x)s", "$100^OR", "{0}"])
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "=HYPERLINK(1)", "{{7*7}}", "%s %(x)s", "$100^OR", "{0}"]
+)
 def test_text_that_looks_like_code_passes_as_text(text: str) -> None:
     document = order(line(description=text))
     assert mapped(document).rows[1].columns["u_short_description"] == text

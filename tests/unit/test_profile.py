@@ -146,7 +146,7 @@ def test_an_allocation_table_comes_after_the_lines(tmp_path: Path) -> None:
         ('units = "same"', 'units = "guess"', "missing_translation.units"),
         ('name = "small"', "", "name"),
         ('code = "erp_supplier_code"', "", "suppliers.code"),
-        ("[missing_translation]", '[allocation_keys.SHARED]\nADM = 60\n[missing_translation]', "allocation key SHARED"),
+        ("[missing_translation]", "[allocation_keys.SHARED]\nADM = 60\n[missing_translation]", "allocation key SHARED"),
         ("[missing_translation]", "[allocation_keys.SHARED]\nADM = nan\n[missing_translation]", "SHARED.ADM"),
         ("routes.purchaseOrders", "routes.purchaseorders", "purchaseorders"),
         ('value = "document.number", max = 40', 'constant = "", max = 40', "u_number"),

@@ -173,6 +173,9 @@ def test_faults_of_every_kind_are_reported_at_once() -> None:
         ({"COMPANIES": companies(COMPANY, dict(OTHER) | {"key": "us"})}, ["COMPANIES", "key"]),
         ({"COMPANIES": companies(COMPANY, dict(OTHER) | {"id": COMPANY["id"]})}, ["COMPANIES", "id"]),
         ({"COMPANIES": companies(COMPANY, dict(OTHER) | {"erp_source": "BC-US"})}, ["COMPANIES", "erp_source"]),
+        # A rescue must never take a document from a worker whose claim still stands.
+        ({"RESCUE_AFTER_SECONDS": "539"}, ["RESCUE_AFTER_SECONDS", "CLAIM_SECONDS"]),
+        ({"RESCUE_AFTER_SECONDS": "0"}, ["RESCUE_AFTER_SECONDS"]),
         ({"LEDGER_KEY": "not base64!"}, ["LEDGER_KEY"]),
         ({"LEDGER_KEY": "QUJD\u00c4"}, ["LEDGER_KEY"]),
         ({"LEDGER_KEY": base64.b64encode(bytes(31)).decode()}, ["LEDGER_KEY"]),

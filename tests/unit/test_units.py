@@ -178,9 +178,7 @@ def _decodes_or_value_error(text: str) -> None:
 def test_a_parked_note_put_back_by_hand_is_a_unit_of_one_to_replay() -> None:
     note = ParkedNote("us", Entity.PURCHASE_INVOICE, ID, 3)
     unit = decode_unit(note.encode())
-    assert unit == Unit(
-        "us", Entity.PURCHASE_INVOICE, Origin.REPLAY, f"replay-{ID}", (Reference(ID, NEVER, 3),)
-    )
+    assert unit == Unit("us", Entity.PURCHASE_INVOICE, Origin.REPLAY, f"replay-{ID}", (Reference(ID, NEVER, 3),))
     assert decode_unit(unit.encode()) == unit
 
 

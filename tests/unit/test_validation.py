@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.decisions.validation import document_faults
+from connector.decisions.validation import document_faults, shared_name_faults
 from connector.model.documents import Document, Line
 from tests.unit.builders import SUPPLIERS, comment, invoice, line, order
 
@@ -141,6 +141,22 @@ def test_a_vendor_has_exactly_one_supplier(names: tuple[str, ...], expected: lis
     assert codes(order(), {"20000": names}) == expected
 
 
+def test_a_supplier_whose_name_is_shared_is_a_fault_where_names_find_suppliers() -> None:
+    shared = {"First Up Consultants"}
+    (reason,) = shared_name_faults(order(), SUPPLIERS, shared)
+    assert reason.code == "SUPPLIER_NAME_NOT_UNIQUE"
+    assert "First Up Consultants" in reason.message
+    assert shared_name_faults(order(), SUPPLIERS, {"Fabrikam, Inc."}) == []
+    assert shared_name_faults(order(), {"20000": ("First Up Consultants",) * 2}, shared) == []
+    assert shared_name_faults(order(), {}, shared) == []
+
+
+@pytest.mark.parametrize(("percent", "possible"), [("-99.99", True), ("-100", False), ("-101", False)])
+def test_a_tax_that_leaves_no_price_is_a_fault_of_its_line(percent: str, possible: bool) -> None:
+    found = [(each.code, each.where) for each in document_faults(order(line(tax_percent=Decimal(percent))), SUPPLIERS)]
+    assert found == ([] if possible else [("TAX_PERCENT_IMPOSSIBLE", "10000")])
+
+
 def test_a_vendor_that_was_not_looked_up_has_no_supplier() -> None:
     (reason,) = document_faults(order(), {"10000": ("Fabrikam, Inc.",)})
     assert reason.code == "SUPPLIER_MISSING"
@@ -180,9 +196,7 @@ cents = st.integers(-(10**17), 10**17).map(lambda number: Decimal(number).scaleb
 
 @given(st.lists(st.tuples(cents, cents), min_size=1, max_size=8))
 def test_totals_that_follow_the_lines_are_always_sound(amounts: list[tuple[Decimal, Decimal]]) -> None:
-    lines = [
-        line(10000 * number, amount=net, tax_amount=tax) for number, (net, tax) in enumerate(amounts, start=1)
-    ]
+    lines = [line(10000 * number, amount=net, tax_amount=tax) for number, (net, tax) in enumerate(amounts, start=1)]
     assert codes(order(*lines)) == []
 
 

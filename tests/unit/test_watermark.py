@@ -82,9 +82,7 @@ def test_what_was_queued_within_the_overlap_is_remembered(
 
 
 @given(cursors, seen_lists.filter(bool), overlaps)
-def test_what_lies_before_the_overlap_is_forgotten(
-    cursor: Cursor, queued: list[Reference], overlap: timedelta
-) -> None:
+def test_what_lies_before_the_overlap_is_forgotten(cursor: Cursor, queued: list[Reference], overlap: timedelta) -> None:
     after = advance(cursor, queued, overlap)
     floor = read_from(after, overlap)
     assert floor is None or all(seen >= floor for seen in after.recent.values())
@@ -131,9 +129,7 @@ def test_a_full_memory_fits_into_one_column_of_table_storage() -> None:
     ),
     polls=st.lists(st.integers(0, 2400), max_size=12),
 )
-def test_a_commit_as_late_as_the_overlap_is_never_missed(
-    commits: list[tuple[str, int, int]], polls: list[int]
-) -> None:
+def test_a_commit_as_late_as_the_overlap_is_never_missed(commits: list[tuple[str, int, int]], polls: list[int]) -> None:
     """Each commit carries the stamp of its writing and shows up to 300 s later; polls come at any moment."""
     queued: set[tuple[str, datetime]] = set()
     current: dict[str, datetime] = {}
