@@ -164,6 +164,9 @@ def _together(given: Mapping[str, str]) -> list[str]:
         faults.append(
             "ConnectorStorage: give a connection string, or ConnectorStorage__accountName for a managed identity"
         )
+    claim, rescue = given.get("claim_seconds", "540"), given.get("rescue_after_seconds", "900")
+    if claim.isdecimal() and rescue.isdecimal() and int(rescue) < int(claim):
+        faults.append("RESCUE_AFTER_SECONDS: must not be less than CLAIM_SECONDS, or work in progress would be rescued")
     return faults
 
 

@@ -261,5 +261,11 @@ AG = Blueprint(
 
 BLUEPRINTS = (US, AG)
 # In ServiceNow these two are known by a slightly different legal name.
-OTHER_LEGAL_NAMES = {("US", "10000"): "Fabrikam Incorporated", ("US", "40000"): "Wide World Importers LLC"}
+# Two vendors sell to both companies; as suppliers of two ERP sources they must not share a name.
+OTHER_LEGAL_NAMES = {
+    ("US", "10000"): "Fabrikam Incorporated",
+    ("US", "40000"): "Wide World Importers LLC",
+    ("DE", "62000"): "Contoso Tokyo 株式会社 (Europe)",
+    ("DE", "63000"): "Gulf Office Supplies W.L.L. (Europe)",
+}
 UNKNOWN_SUPPLIER = ("US", "50000")
