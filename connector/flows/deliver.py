@@ -14,7 +14,8 @@ from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
 from connector.decisions.eligibility import eligibility
 from connector.decisions.mapping import MappedDocument, map_document
-from connector.errors import DocumentFault, Outage, Reason, StorageUnavailable
+from connector.decisions.retry import wait_seconds
+from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
 from connector.flows.links import announce, restage, staged_orders
 from connector.flows.messages import send_units, standing
 from connector.flows.outcomes import Outcomes
@@ -22,6 +23,7 @@ from connector.flows.parts import Parts
 from connector.flows.unreadable import keep_unreadable
 from connector.model.documents import Document, Entity
 from connector.model.units import Origin, Reference, Unit, decode_unit
+from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.settings import Company
 from connector.storage.gates import Slot, Wait
 from connector.storage.ledger import partition
@@ -33,6 +35,8 @@ UNIT_SHARE = 5 / 9
 BUSY_LOW, BUSY_HIGH = 1 / 27, 2 / 27
 """Shares of the claim after which a document that another worker has is looked at again."""
 STALE_WAIT = 15.0
+STALE_TRIES = 8
+"""A version that stays away so long will not come: BC may have been restored from a backup. What is there then counts."""
 
 
 def deliver(parts: Parts, text: str, dequeue_count: int) -> None:
@@ -59,6 +63,7 @@ class _UnitRun:
         self._last_run = last_run
         self._started = parts.clock.monotonic()
         self._claim_time = timedelta(seconds=parts.settings.claim_seconds)
+        self._gate_closed = False
         self._outcomes = Outcomes(parts, unit, company, self._started)
 
     def run(self) -> None:
@@ -113,7 +118,7 @@ class _UnitRun:
         route = self._parts.profile.routes[self._unit.entity.value]
         eligible = []
         for id_, document in reading.documents.items():
-            if document.modified < references[id_].seen:
+            if document.modified < references[id_].seen and self._outcomes.state(id_).attempt < STALE_TRIES:
                 # The answer is older than what was announced (a replica behind its primary): look again shortly.
                 stale = Outage(
                     "Business Central", "delivered an older version than it announced", retry_after=STALE_WAIT
@@ -206,9 +211,11 @@ class _UnitRun:
         return self._parts.clock.monotonic() - self._started < UNIT_SHARE * self._claim_time.total_seconds()
 
     def _close_gate(self, outage: Outage) -> None:
-        if outage.system == "ServiceNow" and outage.retry_after is not None and not self._outcomes.gate_closed:
-            self._outcomes.gate_closed = True
-            self._parts.gate.close_for(min(outage.retry_after, timedelta(minutes=15).total_seconds()))
+        """When ServiceNow itself says how long to wait, that goes for all instances; a lost answer is one document's matter."""
+        told = outage.system == SERVICENOW and outage.retry_after is not None and not isinstance(outage, Ambiguous)
+        if told and not self._gate_closed:
+            self._gate_closed = True
+            self._parts.gate.close_for(wait_seconds(1, 0.0, told=outage.retry_after))
 
     def _unforeseen(self, ids: Sequence[str], error: Exception) -> None:
         self._parts.telemetry.warning(

@@ -34,7 +34,6 @@ class Outcomes:
     """The documents of one unit run: their ledger states, and the steps not yet written."""
 
     def __init__(self, parts: Parts, unit: Unit, company: Company, started: float) -> None:
-        self.gate_closed = False
         self._parts = parts
         self._unit = unit
         self._company = company
@@ -153,19 +152,7 @@ class Outcomes:
 
     def rejected(self, mapped: MappedDocument, delivery: Delivery) -> None:
         """ServiceNow refused rows: park with its words."""
-        refused = {row: result for row, result in delivery.results.items() if result.disposition == "park"}
-        if 0 in refused:
-            refused = {0: refused[0]}  # its lines failed for want of the header only
-        reasons = [
-            Reason(
-                "REJECTED_BY_SERVICENOW",
-                f"{mapped.rows[row].table} answered {result.outcome}: {result.message}"[:500],
-                "Correct the named value in BC or the missing record in ServiceNow, then replay.",
-                mapped.rows[row].where,
-            )
-            for row, result in sorted(refused.items())
-        ]
-        self.parked(mapped.id, reasons)
+        self.parked(mapped.id, delivery.reasons(mapped))
 
     def parked(self, id_: str, reasons: Iterable[Reason]) -> None:
         """Set aside with every reason."""

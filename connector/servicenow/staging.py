@@ -17,7 +17,7 @@ from typing import Any, Literal
 from connector.decisions.answers import RowResult, judge_row
 from connector.decisions.batching import next_size
 from connector.decisions.mapping import MappedDocument, StagingRow
-from connector.errors import Ambiguous, Outage, Refused, Throttled
+from connector.errors import Ambiguous, Outage, Reason, Refused, Throttled
 from connector.servicenow.session import SYSTEM, ServiceNowSession
 
 SERVER_LIMIT = 30.0
@@ -39,6 +39,21 @@ class Delivery:
         return len(self.results) == len(document.rows) and all(
             result.disposition == "accept" for result in self.results.values()
         )
+
+    def reasons(self, document: MappedDocument) -> list[Reason]:
+        """Why ServiceNow refused rows, in its own words. Lines that failed for want of their header add nothing."""
+        refused = {row: result for row, result in self.results.items() if result.disposition == "park"}
+        if 0 in refused:
+            refused = {0: refused[0]}
+        return [
+            Reason(
+                "REJECTED_BY_SERVICENOW",
+                f"{document.rows[row].table} answered {result.outcome}: {result.message}"[:500],
+                "Correct the named value in BC or the missing record in ServiceNow, then replay.",
+                document.rows[row].where,
+            )
+            for row, result in sorted(refused.items())
+        ]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -26,23 +26,27 @@ pytestmark = [pytest.mark.azurite, pytest.mark.host]
 
 SETTINGS = {"CLAIM_SECONDS": "6", "POLL_SCHEDULE": "*/1 * * * * *"}
 LEASE = 4
+OUTCOMES = (Status.DONE, Status.WAITING, Status.PARKED)
 
 
 def wait_for(what: str, true: Callable[[], bool], host: RunningHost, *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"{what} did not come\n{host.log_text()[-3000:]}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
-def settled(sandbox: Sandbox) -> bool:
-    """Whether every document has an outcome and no message is left."""
-    seen = overview(build(settings := load_settings(sandbox.environment), real_ports(settings)))
+def settles(sandbox: Sandbox) -> Callable[[], bool]:
+    """Tells whether every document has an outcome and no message is left."""
+    parts = build(settings := load_settings(sandbox.environment), real_ports(settings))
     total = sum(len(documents) for company in sandbox.landscape.data for documents in company.documents.values())
-    outcomes = sum(
-        one.counts[status] for one in seen.entities for status in (Status.DONE, Status.WAITING, Status.PARKED)
-    )
-    return outcomes == total and seen.waiting_units == 0
+
+    def settled() -> bool:
+        seen = overview(parts)
+        outcomes = sum(one.counts[status] for one in seen.entities for status in OUTCOMES)
+        return outcomes == total and seen.waiting_units == 0
+
+    return settled
 
 
 def assert_carried_once(landscape: Landscape) -> None:
@@ -68,7 +72,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_write_loses_and_doubles_nothing(l
         first = sandbox.host.worker_pid
         sandbox.host.kill_worker()
         wait_for("a new worker", lambda: sandbox.host.worker_pid != first, sandbox.host)
-        wait_for("an outcome for everything", lambda: settled(sandbox), sandbox.host)
+        wait_for("an outcome for everything", settles(sandbox), sandbox.host)
         assert_carried_once(landscape)
 
 
@@ -81,5 +85,5 @@ def test_a_host_that_dies_in_the_middle_of_a_write_loses_and_doubles_nothing(lan
         wait_for("a write", lambda: in_the_middle_of_a_write(sandbox), sandbox.host)
         sandbox.host.kill()
         with local_host(APP, sandbox.environment, lease=LEASE, retry_delay=1) as second:
-            wait_for("an outcome for everything", lambda: settled(sandbox), second)
+            wait_for("an outcome for everything", settles(sandbox), second)
         assert_carried_once(landscape)
