@@ -280,6 +280,12 @@ def test_a_failure_in_a_later_page_is_an_outage_after_the_rows_before_it(storage
         next(rows)
 
 
+@every_call
+def test_what_the_service_says_is_in_no_traceback(storage: Storage, call: str) -> None:
+    error = failure(storage, code(403, "AuthenticationFailed"), call)
+    assert "secret detail" not in "".join(traceback.format_exception(error))
+
+
 def test_a_shared_access_signature_is_in_no_message_and_no_traceback() -> None:
     credential = AzureSasCredential("sv=2026-01-01&sig=SIGNATURE-OF-THIS-TEST")
     service = TableServiceClient("http://127.0.0.1:9/account", credential=credential)

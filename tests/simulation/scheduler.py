@@ -21,6 +21,10 @@ from tests.sandbox.clock import VirtualClock
 from tests.simulation.stage import WorldStopped
 
 
+class _RunAborted(BaseException):
+    """The run is over. Not a `WorldStopped`: a worker that starts its dead process anew must end as well."""
+
+
 class WorkersFailed(AssertionError):
     """A worker raised, or the workers never came to rest. The message gives the seed; `errors` what each one raised."""
 
@@ -146,7 +150,7 @@ class Scheduler:
 
     def _require_running(self) -> None:
         if self._aborting:
-            raise WorldStopped(self._aborting)
+            raise _RunAborted(self._aborting)
 
     def _live(self, worker: _Worker) -> None:
         worker.go.acquire()
@@ -154,7 +158,7 @@ class Scheduler:
         try:
             self._require_running()
             worker.result = worker.work()
-        except WorldStopped:
+        except (WorldStopped, _RunAborted):
             worker.stopped = True
         except BaseException as error:  # noqa: BLE001 - reported by `run`
             worker.error = error

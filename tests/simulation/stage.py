@@ -118,7 +118,9 @@ class Stage:
         self.met: list[Cue] = []
         self.broken: InvariantBroken | None = None
         self._dead: set[str] = set()
-        self._all_dead = False
+        # Stops of everyone so far, and for each process how many of them it has been started after.
+        self._collapses = 0
+        self._outlived: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def perform(
@@ -156,13 +158,20 @@ class Stage:
         return result
 
     def restart(self) -> None:
-        """All dead processes live again, as a host starts workers anew. Effects go on counting."""
+        """The calling process lives again, as a host starts a worker anew; called outside of all, every process does.
+        Effects go on counting."""
+        process = self.turns.process()
+        if process:
+            self._dead.discard(process)
+            self._outlived[process] = self._collapses
+            return
         self._dead.clear()
-        self._all_dead = False
+        self._collapses = 0
+        self._outlived.clear()
 
     def stopped(self, process: str = "") -> bool:
         """Whether that process is dead."""
-        return self._all_dead or process in self._dead
+        return process in self._dead or self._outlived.get(process, 0) < self._collapses
 
     def require_alive(self) -> None:
         """Stops the calling process again when it is dead, or an invariant is broken."""
@@ -183,7 +192,7 @@ class Stage:
 
     def _stop(self, process: str, cue: Cue | None) -> None:
         if cue and cue.everyone:
-            self._all_dead = True
+            self._collapses += 1
         self._dead.add(process)
         raise WorldStopped(f"stopped by {cue}")
 

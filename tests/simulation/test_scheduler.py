@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import RowConflict, StorageUnavailable
 from tests.simulation.scheduler import Run, Scheduler, WorkersFailed
-from tests.simulation.stage import Cue, Plan, cued, undisturbed
+from tests.simulation.stage import Cue, Plan, WorldStopped, cued, undisturbed
 from tests.simulation.toy import AMOUNTS, HOUR, World, run_to_rest
 
 
@@ -115,14 +115,71 @@ def test_a_worker_that_dies_asleep_does_not_move_the_time() -> None:
     def plan(_number: int, name: str) -> Cue | None:
         return Cue(_number, "stop_before", everyone=True) if "queues.count" in name else None
 
-    ends: set[float] = set()
+    ends: set[tuple[bool, float]] = set()
     for seed in range(10):
         scheduler = Scheduler(seed)
         world = World(plan, scheduler)
         run = scheduler.run({"a": lambda: world.waits.sleep(HOUR), "b": lambda: world.queues.count("amounts")})  # noqa: B023 - run at once
-        ends.add(world.clock.monotonic())
+        ends.add(("a: clock.sleep" in world.stage.effects, world.clock.monotonic()))
         assert (world.clock.monotonic() == 0) == ("a" in run.stopped)
-    assert ends == {0, HOUR}
+    assert ends == {(True, 0), (True, HOUR), (False, 0)}
+
+
+def test_a_worker_may_start_its_dead_process_anew_without_waking_the_others() -> None:
+    scheduler = Scheduler(3)
+    world = World(cued(Cue(4, "stop_before", everyone=True)), scheduler)
+
+    def reviving() -> int:
+        deaths = 0
+        for _ in range(6):
+            try:
+                world.queues.count("amounts")
+            except WorldStopped:
+                deaths += 1
+                world.stage.restart()
+        return deaths
+
+    def dying() -> None:
+        for _ in range(6):
+            world.queues.count("amounts")
+
+    run = scheduler.run({"one": reviving, "two": reviving, "three": dying})
+    assert run.results == {"one": 1, "two": 1}
+    assert run.stopped == ("three",)
+
+
+def test_a_worker_that_revives_itself_ends_with_the_run_all_the_same() -> None:
+    scheduler = Scheduler(1)
+    world = World(turns=scheduler)
+
+    def reviving() -> None:
+        while True:
+            try:
+                world.waits.sleep(1)
+            except WorldStopped:
+                world.stage.restart()
+
+    def failing() -> None:
+        world.queues.count("amounts")
+        raise LookupError
+
+    with pytest.raises(WorkersFailed, match="failing failed"):
+        scheduler.run({"reviving": reviving, "failing": failing})
+
+
+def test_a_sticky_baton_changes_hands_less_often() -> None:
+    def changes(stickiness: float) -> int:
+        scheduler = Scheduler(1, stickiness=stickiness)
+        world = World(turns=scheduler)
+
+        def work() -> None:
+            for _ in range(50):
+                world.queues.count("amounts")
+
+        turns = scheduler.run({"a": work, "b": work}).turns
+        return sum(one != other for one, other in zip(turns, turns[1:], strict=False))
+
+    assert changes(0.9) < changes(0.0) / 2
 
 
 def test_every_crash_point_of_one_interleaving_is_survived() -> None:

@@ -195,6 +195,7 @@ def _reads(body: Mapping[str, Any], entity: Entity) -> bool:
         ("postingDate", 1784073600),
         ("postingDate", "0"),
         ("postingDate", "2026-07-16T00:00:00Z"),
+        ("postingDate", "2026-W29-4"),
         ("vendorNumber", None),
         ("vendorNumber", 20000),
         ("currencyCode", None),
