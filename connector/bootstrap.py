@@ -147,7 +147,7 @@ def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
     remote = Remote(SERVICENOW, ports.transport, ports.clock)
     authorisation: Authorisation
     if settings.sn_auth == "basic" and settings.sn_password is not None:
-        authorisation = Basic(settings.sn_username, settings.sn_password.get_secret_value())
+        authorisation = Basic(settings.sn_username, settings.sn_password.get_secret_value(), ports.clock)
     else:
         tokens = TokenProvider(
             remote,

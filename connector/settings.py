@@ -12,7 +12,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 from connector.errors import SettingsFault
+from connector.model.money import MINOR_UNITS
 
+SHORTEST_CLAIM = 300
+"""Seconds; less only against simulators on this machine, in tests."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -49,6 +52,23 @@ QueueName = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9])+$", min_lengt
 """At most 63 characters with the poison queue's ending."""
 
 
+def _currency(code: str) -> str:
+    if code not in MINOR_UNITS:
+        raise ValueError("must be an ISO 4217 code such as USD")
+    return code
+
+
+def _resolved(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value().startswith("@Microsoft.KeyVault("):
+        raise ValueError(
+            "is a Key Vault reference that was not resolved; check the app's identity and its role on the vault"
+        )
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_resolved)]
+
+
 class Company(BaseModel):
     """One BC company and what ServiceNow calls it."""
 
@@ -56,9 +76,9 @@ class Company(BaseModel):
 
     key: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     id: Guid
-    erp_source: str = Field(min_length=1, max_length=40)
+    erp_source: str = Field(min_length=1, max_length=40, pattern=r"^[^\^\r\n\t]+$")
     legal_entity: str = Field(min_length=1, max_length=100)
-    local_currency: str = Field(pattern=r"^[A-Z]{3}$")
+    local_currency: Annotated[str, AfterValidator(_currency)]
     invoice_source: str = Field(min_length=1, max_length=100)
     cost_centre_dimension: str = Field(min_length=1, max_length=20)
 
@@ -80,8 +100,8 @@ class Settings(BaseModel):
     bc_url: Url = Field(description="up to and with the environment: https://api.businesscentral.dynamics.com/v2.0/...")
     bc_token_url: Url
     bc_client_id: str = Field(min_length=1)
-    bc_client_secret: SecretStr = Field(min_length=1)
-    bc_client_secret_next: SecretStr | None = None
+    bc_client_secret: Secret = Field(min_length=1)
+    bc_client_secret_next: Secret | None = None
     bc_scope: str = "https://api.businesscentral.dynamics.com/.default"
     bc_page_size: int = Field(default=1000, ge=1, le=20000)
     bc_max_url: int = Field(default=12000, ge=1000, le=16000)
@@ -90,10 +110,10 @@ class Settings(BaseModel):
     sn_url: Url
     sn_auth: Literal["oauth", "basic"] = "oauth"
     sn_client_id: str = ""
-    sn_client_secret: SecretStr | None = None
-    sn_client_secret_next: SecretStr | None = None
+    sn_client_secret: Secret | None = None
+    sn_client_secret_next: Secret | None = None
     sn_username: str = ""
-    sn_password: SecretStr | None = None
+    sn_password: Secret | None = None
     sn_slots: int = Field(default=3, ge=1, le=16)
     sn_batch_rows: int = Field(default=100, ge=1, le=500)
 
@@ -103,7 +123,7 @@ class Settings(BaseModel):
     translations: str = ""
 
     # Storage, as an Azure Functions connection of the name ConnectorStorage
-    connectorstorage: SecretStr | None = None
+    connectorstorage: Secret | None = None
     connectorstorage__accountname: str = ""
     connectorstorage__queueserviceuri: Url | None = None
     connectorstorage__tableserviceuri: Url | None = None
@@ -165,6 +185,9 @@ def _together(given: Mapping[str, str]) -> list[str]:
             "ConnectorStorage: give a connection string, or ConnectorStorage__accountName for a managed identity"
         )
     claim, rescue = given.get("claim_seconds", "540"), given.get("rescue_after_seconds", "900")
+    simulated = given.get("sn_url", "").startswith("http://")
+    if claim.isdecimal() and int(claim) < SHORTEST_CLAIM and not simulated:
+        faults.append(f"CLAIM_SECONDS: at least {SHORTEST_CLAIM}, or a request could outlive its claim")
     if claim.isdecimal() and rescue.isdecimal() and int(rescue) < int(claim):
         faults.append("RESCUE_AFTER_SECONDS: must not be less than CLAIM_SECONDS, or work in progress would be rescued")
     return faults
@@ -172,8 +195,6 @@ def _together(given: Mapping[str, str]) -> list[str]:
 
 def _fault_text(where: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
-    if not where:
-        return message
     name, *inner = where
     place = ".".join(str(part) for part in inner)
     return f"{str(name).upper()}{f' ({place})' if place else ''}: {message}"

@@ -96,8 +96,6 @@ class ApiV2Reader:
         ids: Sequence[str],
         reading: Reading,
         may_go_on: Callable[[], bool],
-        *,
-        again: bool = False,
     ) -> None:
         if not may_go_on():
             reading.unread.update(ids)
@@ -105,10 +103,6 @@ class ApiV2Reader:
         try:
             rows = self._rows(company, entity, ids)
         except PageBroken as broken:
-            if len(ids) == 1 and broken.cause == "unreadable" and not again:
-                # A proxy may have cut the answer: only what stays unreadable is the document's own fault.
-                self._read(company, entity, ids, reading, may_go_on, again=True)
-                return
             if len(ids) > 1:
                 middle = len(ids) // 2
                 if broken.cause == "size":

@@ -44,7 +44,9 @@ class CodeBook:
         path = f"companies({guid(company.id)})/{entity_set}?{query(select='id,code')}"
         try:
             return {
-                str(row["id"]): str(row["code"]) for rows in self._session.pages(path, page_size=5000) for row in rows
+                str(row["id"]).lower(): str(row["code"])
+                for rows in self._session.pages(path, page_size=5000)
+                for row in rows
             }
         except (PageBroken, KeyError, TypeError) as error:
             raise Outage("Business Central", f"{entity_set} cannot be read ({error})") from error

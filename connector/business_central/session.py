@@ -49,18 +49,15 @@ class BusinessCentralSession:
 
     def get(self, path: str, *, page_size: int | None = None) -> Json:
         """The JSON object at the path below the base address. Raises `PageBroken`, `Refused`, `Throttled` or `Outage`."""
-        return self._get(f"{self.base}/{path}", page_size)
+        return self._get(f"{self.base}/{path}", page_size, collection=False)
 
     def pages(self, path: str, *, page_size: int) -> Iterator[list[Json]]:
         """The rows of a collection, page by page, as far as its next links lead."""
         url = f"{self.base}/{path}"
         seen = {url}
         for _ in range(MAX_PAGES):
-            body = self._get(url, page_size)
-            rows = body.get("value")
-            if not isinstance(rows, list):
-                raise PageBroken("unreadable", "the answer has no list of records")
-            yield rows
+            body = self._get(url, page_size, collection=True)
+            yield body["value"]
             link = body.get("@odata.nextLink")
             if link is None:
                 return
@@ -70,27 +67,33 @@ class BusinessCentralSession:
             seen.add(url)
         raise Outage(SYSTEM, f"a collection has over {MAX_PAGES} pages")
 
-    def _get(self, url: str, page_size: int | None) -> Json:
+    def _get(self, url: str, page_size: int | None, *, collection: bool) -> Json:
         started = self._clock.monotonic()
         for attempt in range(1, TRIES + 1):
             try:
-                return self._once(url, page_size)
+                return self._once(url, page_size, collection=collection)
             except (Refused, Throttled):
                 raise
-            except Outage as outage:
-                pause = outage.retry_after if outage.retry_after is not None else self._randomness.uniform(0.2, attempt)
+            except (Outage, PageBroken) as error:
+                if isinstance(error, PageBroken) and error.cause != "unreadable":
+                    raise
+                told = error.retry_after if isinstance(error, Outage) else None
+                pause = told if told is not None else self._randomness.uniform(0.2, attempt)
                 if attempt == TRIES or self._clock.monotonic() - started + pause > PATIENCE:
                     raise
                 self._clock.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, url: str, page_size: int | None) -> Json:
+    def _once(self, url: str, page_size: int | None, *, collection: bool) -> Json:
         answer, token = self._send(url, page_size)
         if answer.status == 401:
             # A token can be refused before its time (rotated keys, a changed app); one new token, then it is a refusal.
             self._tokens.reject(token)
             answer, _ = self._send(url, page_size)
-        return judged(answer, self._remote.retry_after(answer))
+        body = judged(answer, self._remote.retry_after(answer))
+        if collection and not isinstance(body.get("value"), list):
+            raise PageBroken("unreadable", "the answer has no list of records")
+        return body
 
     def _send(self, url: str, page_size: int | None) -> tuple[Answer, str]:
         token = self._tokens.token()
@@ -120,7 +123,11 @@ def judged(answer: Answer, retry_after: float | None) -> Json:
         raise Refused(
             SYSTEM, f"lacks permission ({said}); give the application's user a permission set that reads purchases"
         )
-    if status == 405 or code in ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound"):
+    if (
+        status == 405
+        or (status == 404 and not code)
+        or code in ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
+    ):
         raise Refused(
             SYSTEM, f"does not offer this address ({said}); check BC_URL, the company id and that the API is on"
         )

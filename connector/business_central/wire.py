@@ -6,6 +6,7 @@ purchaseInvoiceLine, dimensionSetLine. Unknown properties are ignored; a missing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -36,6 +37,9 @@ def _whole_characters(text: str) -> str:
     return text
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
 def _system_id(text: str) -> str:
     if guid(text) == BLANK_GUID:
         raise ValueError("is blank")
@@ -44,7 +48,7 @@ def _system_id(text: str) -> str:
 
 def _day(value: object) -> date | None:
     # Pydantic would also take numbers as seconds since 1970, and date-times.
-    if not isinstance(value, str) or len(value) != 10:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise ValueError("not a date of the form YYYY-MM-DD")
     return blank_to_none(date.fromisoformat(value))
 

@@ -51,8 +51,11 @@ def judge_envelope(status: int, *, is_json: bool, body: Any) -> Disposition:
 def judge_row(status: int, body: Any, staging_table: str) -> RowResult:
     """What became of one row, from the answer of its own Import Set request (single, or an item of a batch)."""
     disposition = judge_envelope(status, is_json=True, body=body)
+    said = _error_text(body)
+    if status == 403 and any(sign in said for sign in _REFUSED_DATA):
+        return RowResult("park", "refused", said)
     if disposition != "accept":
-        return RowResult(disposition, f"status {status}", _error_text(body))
+        return RowResult(disposition, f"status {status}", said)
     results = body.get("result")
     if not isinstance(results, list) or not results:
         return RowResult(
@@ -64,6 +67,9 @@ def judge_row(status: int, body: Any, staging_table: str) -> RowResult:
             return verdict
     return _judge_result(results[0], staging_table)
 
+
+_REFUSED_DATA = ("Data Policy Exception", "aborted by Business Rule")
+"""A 403 with one of these speaks of the row's own data, not of the user's rights."""
 
 _ACCEPTED = ("inserted", "updated", "ignored")
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -37,12 +37,13 @@ Fact = str | Decimal | int | date | Faulty | None
 @dataclass(frozen=True, slots=True)
 class StagingRow:
     """One row for a staging table. `key`: the values of the columns ServiceNow matches on. `where`: "" for the header,
-    else the line's sequence number."""
+    else the line's sequence number. `empty`: the columns without a value."""
 
     table: str
     key: tuple[str, ...]
     columns: Mapping[str, str]
     where: str
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,14 @@ def map_document(
     if faults:
         raise DocumentFault(faults)
     return MappedDocument(document.id, tuple(rows), _hash(rows))
+
+
+def emptying(mapped: MappedDocument, word: str) -> MappedDocument:
+    """The document as it must be sent when an earlier version may stand in ServiceNow: what is empty now is emptied there."""
+    if not word:
+        return mapped
+    rows = tuple(replace(row, columns=dict(row.columns) | dict.fromkeys(row.empty, word)) for row in mapped.rows)
+    return replace(mapped, rows=rows)
 
 
 def _header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
@@ -205,7 +214,8 @@ class _Writer:
             text = self._text(name, column, facts, where)
             if text:
                 columns[name] = text
-        return StagingRow(table.table, tuple(columns.get(name, "") for name in table.key), columns, where)
+        empty = tuple(name for name in table.columns if name not in columns)
+        return StagingRow(table.table, tuple(columns.get(name, "") for name in table.key), columns, where, empty)
 
     def _text(self, name: str, column: Column, facts: Mapping[str, Fact], where: str) -> str:
         fact = column.constant if column.value is None else facts[column.value]
@@ -224,6 +234,15 @@ class _Writer:
                     "TEXT_TOO_LONG",
                     f"The value for {name} has {len(text)} characters, the column holds {column.max}.",
                     "Shorten it in BC, or widen the column in ServiceNow and the profile, then replay.",
+                    where,
+                )
+            )
+        if text and text == self._rules.profile.clear_with:
+            self._fault(
+                Reason(
+                    "WORD_RESERVED",
+                    f"The value for {name} is {text}, which ServiceNow takes as the order to empty the column.",
+                    "Write it differently in BC, then replay.",
                     where,
                 )
             )

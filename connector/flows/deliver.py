@@ -13,7 +13,7 @@ from datetime import timedelta
 from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
 from connector.decisions.eligibility import eligibility
-from connector.decisions.mapping import MappedDocument, map_document
+from connector.decisions.mapping import MappedDocument, emptying, map_document
 from connector.decisions.retry import wait_seconds
 from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
 from connector.flows.links import announce, restage, staged_orders
@@ -167,10 +167,13 @@ class _UnitRun:
             except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
                 self._unforeseen([document.id], error)
             else:
-                if self._outcomes.state(document.id).payload_hash == mapped.payload_hash:
+                state = self._outcomes.state(document.id)
+                if state.payload_hash == mapped.payload_hash:
                     self._outcomes.unchanged(document.id)
-                else:
+                elif state.first:
                     changed.append(mapped)
+                else:
+                    changed.append(emptying(mapped, self._parts.profile.clear_with))
         return changed
 
     def _write(self, mapped: Sequence[MappedDocument], slot: Slot) -> None:

@@ -110,7 +110,7 @@ class Outcomes:
             state = self._states[mapped.id]
             detail = self._version(mapped.id) | {"payload": mapped.payload_hash, "rows": len(mapped.rows)}
             # Until the outcome nobody knows which rows ServiceNow has, so no hash may call a later version unchanged.
-            after = replace(state, payload_hash="")
+            after = replace(state, payload_hash="", intents=state.intents + 1)
             changes.append(Change(state, after, "intent", detail, self._index(mapped.id)))
         recorded = self._parts.ledger.record(self._where, changes)
         self._states |= {

@@ -112,6 +112,8 @@ class Profile(_Data):
     missing_translation: dict[TranslationTable, Literal["park", "same"]]
     required_roles: tuple[tuple[str, ...], ...]
     suppliers: Suppliers
+    clear_with: str = ""
+    """What empties a column that had a value in an earlier version. Without it such a column keeps that value."""
     allocation_keys: dict[str, dict[str, Decimal]] = {}
     """Cost centres that stand for several: their parts and percentages, used where a route names an allocation table."""
     routes: dict[str, Route] = Field(min_length=1)

@@ -63,17 +63,27 @@ class Remote:
         `settles_after` is given for requests that change something: seconds after which the server has ended them. When
         the answer is lost for such a request and it may have been received, raises `Ambiguous`; else raises `Outage`.
         """
-        request = self._client.build_request(method, url, headers=dict(headers), content=content)
+        try:
+            request = self._client.build_request(method, url, headers=dict(headers), content=content)
+        except httpx.InvalidURL as error:
+            raise Outage(self.system, "was to be asked under an address that is none") from error
+        deadline = self._clock.monotonic() + timeout
         limits = httpx.Timeout(timeout, connect=min(timeout, 10.0))
         request.extensions["timeout"] = limits.as_dict()
         try:
             response = self._client.send(request, stream=True)
             try:
-                body = self._body(response)
+                body = self._body(response, deadline)
             finally:
                 response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Outage(self.system, f"cannot be reached ({type(error).__name__})") from error
+        except AnswerTooLarge as error:
+            if settles_after is not None:
+                raise Ambiguous(
+                    self.system, "the answer is too large to be read", settles_after=settles_after
+                ) from error
+            raise
         except httpx.HTTPError as error:
             message = f"the answer was lost ({type(error).__name__})"
             if settles_after is not None:
@@ -81,10 +91,13 @@ class Remote:
             raise Outage(self.system, message) from error
         return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
-    def _body(self, response: httpx.Response) -> bytes:
+    def _body(self, response: httpx.Response, deadline: float) -> bytes:
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
+            if self._clock.monotonic() > deadline:
+                # httpx counts its time-outs per read; claims rest on a request ending in time as a whole.
+                raise httpx.ReadTimeout("the answer takes too long as a whole")
             if size > MAX_ANSWER_BYTES:
                 raise AnswerTooLarge(self.system, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
             chunks.append(chunk)
@@ -100,9 +113,10 @@ class Remote:
                 moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
             except (ValueError, TypeError, IndexError, OverflowError):
                 moment = None
-        return retry_after(value, self._server_time(answer).timestamp(), moment)
+        return retry_after(value, self.server_time(answer).timestamp(), moment)
 
-    def _server_time(self, answer: Answer) -> datetime:
+    def server_time(self, answer: Answer) -> datetime:
+        """What the clock of the other side showed when it answered."""
         # A date is relative to the clock that wrote it, so the answer's own Date header counts, not this machine's clock.
         try:
             return parsedate_to_datetime(answer.headers["date"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ EARLY_SHARE = 0.1
 TIMEOUT = 20.0
 PAUSE_AFTER_REFUSAL = 60.0
 """A refused credential is not tried again for this long: repeated failures lock accounts."""
+
+_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 Credential = Mapping[str, str]
 """The form fields that identify the client, such as client_secret or client_assertion."""
@@ -58,7 +62,7 @@ class TokenProvider:
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
-        self._refused: tuple[Refused, float] | None = None
+        self._refused: tuple[str, float] | None = None
 
     def token(self) -> str:
         """A token with life left. One thread fetches, the others wait for it. Raises `Refused` or `Outage`."""
@@ -79,9 +83,9 @@ class TokenProvider:
 
     def _fetch(self) -> Token:
         if self._refused is not None:
-            error, until = self._refused
+            message, until = self._refused
             if self._clock.monotonic() < until:
-                raise error
+                raise Refused(self._remote.system, message)
         for position, credential in enumerate(self._credentials):
             answer = self._post(credential())
             if answer.status == 200:
@@ -94,13 +98,12 @@ class TokenProvider:
                     f"the token endpoint answered {answer.status}",
                     retry_after=self._remote.retry_after(answer),
                 )
-        error = Refused(
-            self._remote.system,
+        message = (
             f"the token endpoint refused the client ({_error_code(answer)}); check the client id, its secret's expiry, "
-            "and that the grant type client credentials is switched on",
+            "and that the grant type client credentials is switched on"
         )
-        self._refused = (error, self._clock.monotonic() + PAUSE_AFTER_REFUSAL)
-        raise error
+        self._refused = (message, self._clock.monotonic() + PAUSE_AFTER_REFUSAL)
+        raise Refused(self._remote.system, message)
 
     def _post(self, credential: Credential) -> Answer:
         body = urlencode(self._form | dict(credential)).encode()
@@ -111,9 +114,11 @@ class TokenProvider:
         try:
             body = json.loads(answer.body)
             text, lifetime = body["access_token"], float(body["expires_in"])  # seconds, as a number or as text
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise Outage(self._remote.system, "the token endpoint answered without a token") from error
-        if not isinstance(text, str) or not text or lifetime <= 0:
+        # ServiceNow hands out the same token while it lives, with what is left of its life, down to nothing.
+        usable = isinstance(text, str) and _TOKEN.fullmatch(text) and math.isfinite(lifetime) and lifetime >= 0
+        if not usable:
             raise Outage(self._remote.system, "the token endpoint answered without a token")
         return Token(text, self._clock.monotonic() + lifetime - refresh_margin(lifetime))
 
@@ -124,6 +129,6 @@ def _error_code(answer: Answer) -> str:
         body = json.loads(answer.body)
         numbers = ", ".join(f"AADSTS{int(number)}" for number in body.get("error_codes", [])[:3])
         word = str(body["error"])[:60]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"status {answer.status}"
     return f"{word}, {numbers}" if numbers else word

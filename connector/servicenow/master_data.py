@@ -76,12 +76,20 @@ class SupplierBook:
         askable = [code for code in codes if _askable(code, also=",")]
         if askable:
             rules = self._rules
+            limit = len(askable) * ROWS_A_CODE
             rows = self._session.rows(
                 rules.table,
                 query=f"{rules.source}={erp_source}^{rules.code}IN{','.join(askable)}^ORDERBYsys_id",
                 fields=f"{rules.code},{rules.source},{rules.name}",
-                limit=len(askable) * ROWS_A_CODE,
+                limit=limit,
             )
+            if len(rows) >= limit and len(askable) > 1:
+                # Cut off: one code with many suppliers must not make the others look missing.
+                middle = len(askable) // 2
+                halves = (askable[:middle], askable[middle:])
+                return (
+                    {code: () for code in codes} | self._read(erp_source, halves[0]) | self._read(erp_source, halves[1])
+                )
             for row in rows:
                 if row.get(rules.source) == erp_source and row.get(rules.code) in found:
                     found[row[rules.code]].append(str(row.get(rules.name, "")))

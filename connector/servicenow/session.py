@@ -12,7 +12,7 @@ from connector.decisions.answers import judge_envelope
 from connector.errors import Ambiguous, Outage, Refused, Throttled
 from connector.ports import Clock, Randomness
 from connector.remote.http import Answer, Remote
-from connector.remote.tokens import TokenProvider
+from connector.remote.tokens import PAUSE_AFTER_REFUSAL, TokenProvider
 
 SYSTEM = "ServiceNow"
 READ_TIMEOUT = 70.0
@@ -38,17 +38,24 @@ class Authorisation(Protocol):
 
 
 class Basic:
-    """User name and password."""
+    """User name and password. Once refused, they are not tried again for a minute: enough refusals lock the user."""
 
-    def __init__(self, username: str, password: str) -> None:
+    def __init__(self, username: str, password: str, clock: Clock) -> None:
         self._header = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._clock = clock
+        self._refused_until = 0.0
 
     def header(self) -> str:
         """The value of the Authorization header."""
+        if self._clock.monotonic() < self._refused_until:
+            raise Refused(
+                SYSTEM, "refused the user name and password a moment ago; check them, and that Basic is allowed"
+            )
         return self._header
 
     def reject(self, header: str) -> bool:  # noqa: ARG002 - the interface's
-        """No: the same password would be refused again, and enough refusals lock the user."""
+        """No: the same password would be refused again."""
+        self._refused_until = self._clock.monotonic() + PAUSE_AFTER_REFUSAL
         return False
 
 
@@ -131,7 +138,7 @@ class ServiceNowSession:
         retry_after = self._remote.retry_after(answer)
         said = f"answered {answer.status} {_message(body)}".strip()
         if disposition == "throttled":
-            raise Throttled(SYSTEM, said, retry_after=retry_after or THROTTLED_DEFAULT)
+            raise Throttled(SYSTEM, said, retry_after=retry_after or self._until_reset(answer) or THROTTLED_DEFAULT)
         if disposition == "refused":
             raise Refused(SYSTEM, f"{said}; check the user's credentials, roles and the tables' access")
         if disposition == "ambiguous" and settles_after is not None:
@@ -139,6 +146,13 @@ class ServiceNowSession:
         if not answer.is_json:
             said += " with something that is not JSON (a login, hibernation or maintenance page?)"
         raise Outage(SYSTEM, said, retry_after=retry_after)
+
+    def _until_reset(self, answer: Answer) -> float | None:
+        """A rate rule names the second (of UNIX time) at which its hour ends."""
+        reset = answer.headers.get("x-ratelimit-reset", "")
+        if not (reset.isascii() and reset.isdigit() and len(reset) <= 12):
+            return None
+        return max(1.0, int(reset) - self._remote.server_time(answer).timestamp())
 
     def _send(
         self, method: str, url: str, content: bytes | None, timeout: float, settles_after: float | None

@@ -20,8 +20,9 @@ class State:
     """Where one document stands.
 
     `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `payload_hash`: the rows as last verified in
-    ServiceNow, `sys_id` and `target` the record there. `due`: nothing is sent before. `reasons`: JSON list of why it is
-    parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a read row only.
+    ServiceNow, `sys_id` and `target` the record there, `intents` how often rows were about to be sent. `due`: nothing is sent
+    before. `reasons`: JSON list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to
+    `read_at` come with a read row only.
     """
 
     id: str
@@ -37,6 +38,7 @@ class State:
     target: str = ""
     outcome: str = ""
     reasons: str = ""
+    intents: int = 0
     attempt: int = 0
     rescues: int = 0
     generation: int = 0
@@ -50,6 +52,11 @@ class State:
     etag: str = ""
     modified: datetime = NEVER
     read_at: datetime = NEVER
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing of the document can be in ServiceNow yet."""
+        return self.intents == 0
 
     @property
     def age(self) -> timedelta:
@@ -75,6 +82,7 @@ def state_properties(state: State) -> dict[str, Property]:
         "target": state.target,
         "outcome": state.outcome,
         "reasons": cut(state.reasons),
+        "intents": state.intents,
         "attempt": state.attempt,
         "rescues": state.rescues,
         "generation": state.generation,
@@ -105,6 +113,7 @@ def state_from(entity: Entity) -> State:
         target=read.text("target"),
         outcome=read.text("outcome"),
         reasons=read.text("reasons"),
+        intents=read.number("intents"),
         attempt=read.number("attempt"),
         rescues=read.number("rescues"),
         generation=read.number("generation"),

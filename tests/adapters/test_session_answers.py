@@ -73,7 +73,7 @@ class System:
 
     def servicenow(self, *, basic: bool = False) -> ServiceNowSession:
         """A session with it as ServiceNow."""
-        authorisation = Basic("user", CANARY) if basic else Bearer(self.provider)
+        authorisation = Basic("user", CANARY, self.clock) if basic else Bearer(self.provider)
         return ServiceNowSession(self.remote, authorisation, SN, self.clock, self.randomness)
 
 
@@ -109,7 +109,7 @@ def test_a_good_answer_is_its_body_with_exact_numbers() -> None:
         (404, bc_error("BadRequest_ResourceNotFound"), Refused),
         (404, bc_error("Internal_CompanyNotFound"), Refused),
         (404, bc_error("Internal_RecordNotFound", "The Vendor does not exist."), PageBroken),
-        (404, "<html>not here</html>", Outage),
+        (404, "<html>not here</html>", Refused),
         (405, bc_error("BadRequest_MethodNotAllowed"), Refused),
         (405, "", Refused),
         (408, bc_error("Application_OperationTimeout"), PageBroken),
@@ -127,8 +127,8 @@ def test_a_good_answer_is_its_body_with_exact_numbers() -> None:
         (504, "", PageBroken),
         (204, "", Outage),
         (302, "", Outage),
-        (404, "[" * 100_000, Outage),
-        (404, '{"error":"text"}', Outage),
+        (404, "[" * 100_000, Refused),
+        (404, '{"error":"text"}', Refused),
         (404, '{"error":{"code":"Internal_CompanyNotFound","message":null}}', Refused),
     ],
 )
@@ -446,6 +446,26 @@ def test_a_refused_password_is_not_sent_again() -> None:
     with pytest.raises(Refused):
         post(system, basic=True)
     assert len(system.requests) == 1
+
+
+def test_a_refused_password_rests_for_a_minute() -> None:
+    system = System(httpx.Response(401, json=sn_error("User Not Authenticated")), httpx.Response(200, json={"a": 1}))
+    session = system.servicenow(basic=True)
+    for wait in (0, 59):
+        system.clock.advance(wait)
+        with pytest.raises(Refused):
+            session.post("/x", {}, timeout=1, settles_after=1)
+    assert len(system.requests) == 1
+    system.clock.advance(2)
+    assert session.post("/x", {}, timeout=1, settles_after=1) == {"a": 1}
+
+
+def test_a_rate_rule_says_when_its_hour_ends() -> None:
+    date = "Mon, 02 Mar 2026 08:00:00 GMT"
+    system = System(httpx.Response(429, headers={"Date": date, "X-RateLimit-Reset": "1772438700"}))
+    with pytest.raises(Throttled) as caught:
+        rows(system)
+    assert caught.value.retry_after == 300.0
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({}, 20.0), ({"Retry-After": "7"}, 7.0), ({"Retry-After": "0"}, 20.0)])

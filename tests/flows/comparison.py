@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from connector.decisions.states import Status
-from tests.flows.expectation import LENGTHS, Expected, Row, expectations, staged_rows
+from tests.flows.expectation import EMPTIED, LENGTHS, Expected, Row, expectations, staged_rows
 from tests.flows.pipeline import Pipeline
 from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LINE
 from tests.sandbox.servicenow.store import Store
@@ -135,7 +135,7 @@ def _columns(wanted: Mapping[str, object], found: Mapping[str, object]) -> list[
 def rows_in_staging(store: Store) -> list[Row]:
     """All rows of the four staging tables. An absent column and an empty one look the same here."""
     return [
-        Row(table, {name: text for name, text in row.items() if name in columns and text})
+        Row(table, {name: text for name, text in row.items() if name in columns and text not in ("", EMPTIED)})
         for table, columns in LENGTHS.items()
         for row in store.rows(table)
     ]

@@ -21,6 +21,9 @@ from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LI
 from tests.sandbox.servicenow.staging_tables import STAGING
 
 LENGTHS = {table.name: {column.name: column.max_length for column in table.columns} for table in STAGING}
+EMPTIED = "NULL"
+# What ServiceNow takes as the order to empty a column; as good as no value.
+
 Translations = Mapping[str, Mapping[str, str]]
 
 

@@ -26,7 +26,7 @@ from connector.ports import SeededRandomness
 from connector.settings import load_settings
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import Event, State
-from tests.flows.expectation import Row
+from tests.flows.expectation import EMPTIED, Row
 from tests.sandbox.clock import VirtualClock
 from tests.sandbox.landscape import KEYS, Landscape
 from tests.sandbox.sample import CompanyData, companies
@@ -239,4 +239,5 @@ def rows_in(requests: Iterable[Sent]) -> Iterable[Row]:
             continue
         for item in json.loads(sent.body)["rest_requests"]:
             table = item["url"].removeprefix("/api/now/import/")
-            yield Row(table, json.loads(base64.b64decode(item["body"])))
+            columns = json.loads(base64.b64decode(item["body"]))
+            yield Row(table, {name: text for name, text in columns.items() if text != EMPTIED})

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from connector.decisions.states import Status
 from connector.storage.ports import Delete
-from tests.flows.comparison import end_differences, rest_differences
+from tests.flows.comparison import end_differences, rest_differences, target_differences
 from tests.flows.expectation import expectations
 from tests.flows.pipeline import (
     BC_HOST,
@@ -234,3 +234,31 @@ def test_a_secret_that_ends_with_no_other_at_hand_parks_nothing_and_goes_on_once
     pipeline.business_central.tokens.secrets = ["first-secret"]
     pipeline.drain()
     assert end_differences(pipeline, each="once") == []
+
+
+def test_a_value_that_was_removed_in_bc_is_removed_in_servicenow_too() -> None:
+    pipeline = Pipeline(data=some(orders=12, invoices=0)[:1])
+    pipeline.run()
+    order = next(
+        one
+        for one in pipeline.landscape.data[0].orders
+        if one.header["status"] == "Open" and one.lines[0].dimensions.get("DEPARTMENT")
+    )
+    pipeline.clock.advance(60)
+    pipeline.business_central.set_dimension(US, order.number, "DEPARTMENT", "", sequence=10000)
+    # BC does not stamp a line's dimension; a changed quantity of the same line brings it along.
+    pipeline.business_central.edit_line(US, order.number, 10000, quantity=23)
+    pipeline.run()
+    (header,) = pipeline.servicenow.tables.find("sn_shop_purchase_order", {"erp_number": order.number})
+    lines = pipeline.servicenow.tables.find("sn_shop_purchase_order_line", {"purchase_order": header["sys_id"]})
+    (line,) = (line for line in lines if line["erp_line_number"] == "10000")
+    assert (line["purchased_quantity"], line["cost_center"]) == ("23", "")
+    assert target_differences(list(expectations(pipeline.landscape).values()), pipeline.servicenow.tables) == []
+
+
+def test_a_text_that_servicenow_would_take_as_an_order_parks() -> None:
+    pipeline = Pipeline(data=some(orders=6, invoices=0)[:1])
+    order = next(one for one in pipeline.landscape.data[0].orders if one.header["status"] == "Open")
+    pipeline.business_central.edit_line(US, order.number, 10000, description="NULL")
+    pipeline.run()
+    assert pipeline.parked() == {order.id: {("WORD_RESERVED", "10000")}}
