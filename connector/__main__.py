@@ -107,6 +107,10 @@ def _details(text: str) -> str:
     for name, value in detail.items():
         if name == "reasons":
             lines += [f"{reason['code']}: {reason['message']} {reason['remedy']}" for reason in value]
+        elif name == "results":
+            lines.append("rows: " + ", ".join(f"{count} {outcome}" for outcome, count in value.items()))
+        elif name == "payload":
+            lines.append(f"payload: {value[:12]}")
         else:
             lines.append(f"{name}: {value}")
     return "\n".join(lines)

@@ -104,17 +104,18 @@ def real_ports(settings: Settings) -> Ports:
     from connector.storage.azure_queues import AzureQueues
     from connector.storage.azure_tables import AzureTables
 
+    # Time-outs in seconds: the SDK's own are up to five minutes, longer than a claim may rest on one call.
     if settings.connectorstorage is not None:
         text = settings.connectorstorage.get_secret_value()
-        tables = TableServiceClient.from_connection_string(text)
-        queues = QueueServiceClient.from_connection_string(text)
+        tables = TableServiceClient.from_connection_string(text, connection_timeout=10, read_timeout=30)
+        queues = QueueServiceClient.from_connection_string(text, connection_timeout=10, read_timeout=30)
     else:
         credential = _identity(settings)
         account = settings.connectorstorage__accountname
         table_url = settings.connectorstorage__tableserviceuri or f"https://{account}.table.core.windows.net"
         queue_url = settings.connectorstorage__queueserviceuri or f"https://{account}.queue.core.windows.net"
-        tables = TableServiceClient(table_url, credential=credential)
-        queues = QueueServiceClient(queue_url, credential=credential)
+        tables = TableServiceClient(table_url, credential=credential, connection_timeout=10, read_timeout=30)
+        queues = QueueServiceClient(queue_url, credential=credential, connection_timeout=10, read_timeout=30)
     return Ports(
         transport=httpx.HTTPTransport(limits=CONNECTIONS),
         tables=AzureTables(tables),
