@@ -10,6 +10,7 @@ from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
 from connector.flows.overview import healthy
 from connector.flows.rescue import rescue_all
+from connector.flows.sweep import sweep_all
 
 app = func.FunctionApp()
 connector = Application()
@@ -19,6 +20,12 @@ connector = Application()
 def poll(timer: func.TimerRequest) -> None:
     """Finds what changed in Business Central and queues it."""
     poll_all(connector.parts)
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", use_monitor=False)
+def sweep(timer: func.TimerRequest) -> None:
+    """Compares all open documents by content: finds edits that Business Central does not stamp, and what is gone."""
+    sweep_all(connector.parts)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%RESCUE_SCHEDULE%", use_monitor=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 ALLOWED = frozenset(
     "company entity id number correlation origin outcome status code count staged unchanged waiting parked rescheduled "
-    "isolated gone failed released skipped system seconds attempt generation watermark error".split()
+    "isolated invoiced deleted failed released skipped system seconds attempt generation watermark error".split()
 )
 """Field names that may be logged. `number` is a document's number, `error` a class of error, never its text."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.business_central.codes import CodeBook
-from connector.business_central.odata import any_of, guid, moment, query
+from connector.business_central.odata import any_of, decoded_word, guid, literal, moment, query
 from connector.business_central.selection import SELECTED, expansion
 from connector.business_central.session import BusinessCentralSession, Json, PageBroken
 from connector.business_central.wire import canonical, unknown_ids
@@ -16,6 +16,9 @@ from connector.model.documents import Document, Entity
 from connector.model.stamps import parse_stamp
 from connector.model.units import MAX_REFERENCES
 from connector.settings import Company
+
+LISTING_PAGE = 20_000
+"""The most that BC gives in one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,27 @@ class ApiV2Reader:
                 yield [_change(row) for row in rows]
         except PageBroken as broken:
             raise Outage("Business Central", f"changes of {entity.value} cannot be read: {broken}") from broken
+
+    def listing(self, company: Company, entity: Entity) -> dict[str, str]:
+        """Every record that is there now: its id and its status."""
+        path = f"{_set(company, entity)}?{query(select='id,status')}"
+        try:
+            return {
+                guid(row["id"]): decoded_word(row["status"])
+                for rows in self._session.pages(path, page_size=LISTING_PAGE)
+                for row in rows
+            }
+        except (PageBroken, KeyError, TypeError, ValueError) as error:
+            raise Outage("Business Central", f"{entity.value} cannot be listed ({error})") from error
+
+    def invoiced(self, company: Company, order_number: str) -> bool:
+        """Whether invoices of the order exist."""
+        options = query(filter=f"orderNumber eq {literal(order_number)}", select="id", top="1")
+        try:
+            pages = self._session.pages(f"{_set(company, Entity.PURCHASE_INVOICE)}?{options}", page_size=1)
+            return bool(next(pages, []))
+        except PageBroken as broken:
+            raise Outage("Business Central", f"invoices of an order cannot be read: {broken}") from broken
 
     def documents(
         self, company: Company, entity: Entity, ids: Sequence[str], *, may_go_on: Callable[[], bool]

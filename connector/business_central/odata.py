@@ -27,6 +27,11 @@ def guid(text: str) -> str:
     return text.lower()
 
 
+def literal(text: str) -> str:
+    """A string literal: in quotes, with quotes inside doubled."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def moment(stamp: datetime) -> str:
     """A date-time literal: UTC, milliseconds, rounded down so that a lower bound never rises."""
     utc = stamp.astimezone(UTC)

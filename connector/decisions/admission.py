@@ -43,7 +43,7 @@ def admit(reference: Reference, origin: Origin, standing: Standing, claim: timed
     if standing.status is Status.PENDING:
         early = standing.due is not None and standing.read_at < standing.due
         return "due" if early and origin is not Origin.RETRY else "claim"
-    if origin is Origin.REPLAY:
+    if origin in (Origin.REPLAY, Origin.SWEEP):
         return "void" if standing.status is Status.DISCARDED else "claim"
     if standing.settled is not None and reference.seen <= standing.settled:
         return "known"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Literal
 
 from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
@@ -108,11 +109,18 @@ class _UnitRun:
         for id_, fault in reading.faults.items():
             self._outcomes.parked(id_, fault.reasons)
         for id_ in sorted(reading.missing):
-            self._outcomes.gone(id_)
+            self._outcomes.closed(id_, self._end_of(id_))
         eligible = self._eligible(reading, references)
         self._outcomes.flush()
         if eligible:
             self._stage(eligible)
+
+    def _end_of(self, id_: str) -> Literal["invoiced", "deleted"]:
+        """How a document ended that BC does not have any more: an order leaves BC when its last invoice is posted."""
+        number = self._outcomes.state(id_).number
+        if self._unit.entity is Entity.PURCHASE_ORDER and number:
+            return "invoiced" if self._parts.reader.invoiced(self._company, number) else "deleted"
+        return "deleted"
 
     def _eligible(self, reading: Reading, references: Mapping[str, Reference]) -> list[Document]:
         route = self._parts.profile.routes[self._unit.entity.value]

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
+from connector.decisions.content import content_hash
 from connector.decisions.mapping import MappedDocument
 from connector.decisions.retry import wait_seconds
 from connector.decisions.states import OPEN, Status
@@ -99,6 +100,7 @@ class Outcomes:
             vendor=document.vendor_number,
             amount=plain_text(document.gross_total),
             currency=document.currency,
+            content_hash=content_hash(document),
         )
 
     # -- the intent
@@ -146,9 +148,9 @@ class Outcomes:
         """Not to be carried yet, by its status in BC."""
         self._settle(id_, Status.WAITING, "waiting", self._version(id_) | {"bc_status": status}, index=self._index(id_))
 
-    def gone(self, id_: str) -> None:
-        """BC does not have it any more: received and invoiced in full, or deleted. Nothing is guessed."""
-        self._settle(id_, Status.WAITING, "gone", {})
+    def closed(self, id_: str, how: Literal["invoiced", "deleted"]) -> None:
+        """BC does not have it any more: received and invoiced in full, or deleted by hand."""
+        self._settle(id_, Status.CLOSED, how, {})
 
     def rejected(self, mapped: MappedDocument, delivery: Delivery) -> None:
         """ServiceNow refused rows: park with its words."""

@@ -25,6 +25,7 @@ class Origin(StrEnum):
     """Why a document is looked at."""
 
     POLL = "poll"
+    SWEEP = "sweep"
     RETRY = "retry"
     RESCUE = "rescue"
     REPLAY = "replay"

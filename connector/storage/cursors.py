@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 
 from connector.decisions.watermark import Cursor
 from connector.model.stamps import parse_stamp, stamp_text
-from connector.storage.ports import Insert, Replace, TableStore
+from connector.storage.ports import Insert, Property, Replace, TableStore
 
 TABLE = "cursors"
 ROW = "poll"
+SWEEP = "sweep"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """How a sweep stands. `position`: the last id compared, "" between two sweeps; `began`: when the present or last one began;
+    `completed`: when the last whole one began: everything that was in BC then has been compared since."""
+
+    position: str = ""
+    began: datetime | None = None
+    completed: datetime | None = None
+    compared: int = 0
+    changed: int = 0
 
 
 class Cursors:
@@ -32,6 +47,35 @@ class Cursors:
             entity.etag,
         )
 
+    def read_sweep(self, where: str) -> tuple[SweepRecord, str]:
+        """The record of the sweep and its ETag ("" when there is none yet)."""
+        entity = self._tables.read(TABLE, where, SWEEP)
+        if entity is None:
+            return SweepRecord(), ""
+        columns = entity.properties
+        return (
+            SweepRecord(
+                position=str(columns["position"]),
+                began=_moment(columns["began"]),
+                completed=_moment(columns["completed"]),
+                compared=int(str(columns["compared"])),
+                changed=int(str(columns["changed"])),
+            ),
+            entity.etag,
+        )
+
+    def move_sweep(self, where: str, record: SweepRecord, etag: str) -> None:
+        """Writes the record if nobody else has since `etag`. Raises `RowConflict`."""
+        properties: dict[str, Property] = {
+            "position": record.position,
+            "began": stamp_text(record.began) if record.began else "",
+            "completed": stamp_text(record.completed) if record.completed else "",
+            "compared": record.compared,
+            "changed": record.changed,
+        }
+        operation = Replace(SWEEP, properties, etag) if etag else Insert(SWEEP, properties)
+        self._tables.write(TABLE, where, [operation])
+
     def move(self, where: str, cursor: Cursor, etag: str) -> str:
         """Writes the cursor if nobody else has since `etag`; the new ETag. Raises `RowConflict`."""
         assert cursor.watermark is not None, "a cursor moves to a stamp"  # noqa: S101
@@ -42,3 +86,7 @@ class Cursors:
         }
         operation = Replace(ROW, properties, etag) if etag else Insert(ROW, properties)
         return self._tables.write(TABLE, where, [operation])[0]
+
+
+def _moment(value: Property) -> datetime | None:
+    return parse_stamp(str(value)) if value else None

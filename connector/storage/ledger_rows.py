@@ -19,7 +19,8 @@ CUT = "… [cut]"
 class State:
     """Where one document stands.
 
-    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `payload_hash`: the rows as last verified in
+    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `content_hash`: what was
+    read last, `payload_hash`: the rows as last verified in
     ServiceNow, `sys_id` and `target` the record there, `intents` how often rows were about to be sent. `due`: nothing is sent
     before. `reasons`: JSON list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to
     `read_at` come with a read row only.
@@ -33,6 +34,7 @@ class State:
     currency: str = ""
     seen: datetime = NEVER
     settled: datetime | None = None
+    content_hash: str = ""
     payload_hash: str = ""
     sys_id: str = ""
     target: str = ""
@@ -77,6 +79,7 @@ def state_properties(state: State) -> dict[str, Property]:
         "currency": state.currency,
         "seen": stamp_text(state.seen),
         "settled": _stamp(state.settled),
+        "content_hash": state.content_hash,
         "payload_hash": state.payload_hash,
         "sys_id": state.sys_id,
         "target": state.target,
@@ -108,6 +111,7 @@ def state_from(entity: Entity) -> State:
         currency=read.text("currency"),
         seen=read.moment("seen") or NEVER,
         settled=read.moment("settled"),
+        content_hash=read.text("content_hash"),
         payload_hash=read.text("payload_hash"),
         sys_id=read.text("sys_id"),
         target=read.text("target"),

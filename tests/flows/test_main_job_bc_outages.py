@@ -114,14 +114,14 @@ def test_one_entity_that_cannot_be_read_does_not_keep_the_others_from_being_stag
     assert end_differences(pipeline, each="once") == []
 
 
-def test_a_document_that_vanishes_between_poll_and_read_is_gone_and_its_neighbours_are_staged() -> None:
+def test_a_document_that_vanishes_between_poll_and_read_is_closed_and_its_neighbours_are_staged() -> None:
     pipeline = Pipeline(data=some())
     pipeline.poll()
     id_ = pipeline.find(US, "106004")
     pipeline.business_central.delete(US, ORDERS, "106004")
     pipeline.drain()
     state = pipeline.states()[id_]
-    assert (state.status, state.outcome) == (Status.WAITING, "gone")
+    assert (state.status, state.outcome) == (Status.CLOSED, "deleted")
     assert pipeline.with_status(Status.DONE) == {
         each.id for each in expectations(pipeline.landscape).values() if each.rows
     }

@@ -59,6 +59,7 @@ class Landscape:
         bc = self.business_central
         return {
             "POLL_SCHEDULE": "*/15 * * * * *",
+            "SWEEP_SCHEDULE": "30 */15 * * * *",
             "RESCUE_SCHEDULE": "0 */5 * * * *",
             "DOCUMENTS_QUEUE": "documents",
             "BC_URL": f"{bc_url}/v2.0/{bc.tenant}/{bc.environment}",

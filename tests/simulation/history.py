@@ -37,7 +37,7 @@ def go_through(plan: Plan) -> Stage:
     data = five_documents()
     world = World(data, plan)
     world.rest()
-    edited, _, draft, _ = data[0].orders
+    edited, second, draft, _ = data[0].orders
     line = next(line for line in edited.lines if line.values["lineType"] == "Item")
     bc = world.landscape.business_central
     world.clock.advance(60)
@@ -45,6 +45,8 @@ def go_through(plan: Plan) -> Stage:
         US, edited.number, int(str(line.values["sequence"])), quantity=Decimal(str(line.values["quantity"])) + 3
     )
     bc.edit_header(US, draft.number, status="Open")
+    # BC does not stamp this one.
+    bc.set_dimension(US, second.number, "DEPARTMENT", "PROD", sequence=int(str(second.lines[0].values["sequence"])))
     world.rest()
     assert world.differences() == []
     return world.stage

@@ -19,6 +19,7 @@ from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
 from connector.flows.parts import Parts
 from connector.flows.rescue import rescue_all
+from connector.flows.sweep import sweep_all
 from connector.model.documents import Entity
 from connector.model.stamps import parse_stamp
 from connector.ports import SeededRandomness
@@ -79,6 +80,8 @@ class World:
     def tick(self) -> None:
         """The timers fire, and every message that is visible is worked."""
         self._run(lambda: poll_all(self.process()))
+        self._work()
+        self._run(lambda: sweep_all(self.process()))
         self._work()
         self._run(lambda: rescue_all(self.process()))
         self._work()
@@ -215,7 +218,8 @@ class Invariants:
     def _cursor(self) -> None:
         """The cursor never passes a document that is not on record."""
         known = self._world.states()
-        watermarks = {row.partition: str(row.properties["watermark"]) for row in self._world.tables.rows("cursors")}
+        polls = [row for row in self._world.tables.rows("cursors") if row.row == "poll"]
+        watermarks = {row.partition: str(row.properties["watermark"]) for row in polls}
         for company in self._world.landscape.data:
             for entity in Entity:
                 watermark = watermarks.get(partition(KEYS[company.name][0], entity))

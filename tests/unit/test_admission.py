@@ -28,13 +28,13 @@ RESTING = frozenset(Status) - OPEN
 
 def expected(status: Status, origin: Origin, generation: str, stamp: str, settled: str, age: str, due: str) -> str:
     """The verdict in the words of the contract, rule by rule."""
-    if generation == "older" and origin in (Origin.RETRY, Origin.RESCUE, Origin.REPLAY):
+    if generation == "older" and origin is not Origin.POLL:
         return "void"
     if status is Status.CLAIMED:
         return {"fresh": "busy", "just expired": "claim", "old": "claim"}[age]
     if status is Status.PENDING:
         return "due" if due == "future" and origin is not Origin.RETRY else "claim"
-    if origin is Origin.REPLAY:
+    if origin in (Origin.REPLAY, Origin.SWEEP):
         return "void" if status is Status.DISCARDED else "claim"
     return "known" if settled == "known" and stamp in ("older", "same") else "claim"
 

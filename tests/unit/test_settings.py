@@ -339,6 +339,7 @@ def test_the_sample_names_every_setting_that_exists() -> None:
     hosts = {
         "POLL_SCHEDULE",
         "RESCUE_SCHEDULE",
+        "SWEEP_SCHEDULE",
         "AZUREWEBJOBSSTORAGE",
         "FUNCTIONS_WORKER_RUNTIME",
         "PYTHON_THREADPOOL_THREAD_COUNT",
