@@ -11,13 +11,11 @@ from connector.errors import ConnectorError, Outage, Refused, Throttled
 from connector.model.money import loads
 from connector.ports import Clock, Randomness
 from connector.remote.http import Answer, AnswerTooLarge, Remote
+from connector.remote.patience import patiently
 from connector.remote.tokens import TokenProvider
 
 SYSTEM = "Business Central"
 TIMEOUT = 120.0
-TRIES = 3
-PATIENCE = 10.0
-"""Seconds within which all tries of one request begin; what takes longer is the queue's business."""
 THROTTLED_DEFAULT = 30.0
 """BC documents no Retry-After for 429; its window is five minutes."""
 MAX_PAGES = 100_000
@@ -35,6 +33,13 @@ class PageBroken(ConnectorError):
     def __init__(self, cause: Literal["data", "unreadable", "size"], message: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class Unreadable(PageBroken):
+    """The answer is no JSON we can take. A proxy may have cut it, so it is worth another try."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("unreadable", message)
 
 
 class BusinessCentralSession:
@@ -68,21 +73,12 @@ class BusinessCentralSession:
         raise Outage(SYSTEM, f"a collection has over {MAX_PAGES} pages")
 
     def _get(self, url: str, page_size: int | None, *, collection: bool) -> Json:
-        started = self._clock.monotonic()
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._once(url, page_size, collection=collection)
-            except (Refused, Throttled):
-                raise
-            except (Outage, PageBroken) as error:
-                if isinstance(error, PageBroken) and error.cause != "unreadable":
-                    raise
-                told = error.retry_after if isinstance(error, Outage) else None
-                pause = told if told is not None else self._randomness.uniform(0.2, attempt)
-                if attempt == TRIES or self._clock.monotonic() - started + pause > PATIENCE:
-                    raise
-                self._clock.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        return patiently(
+            lambda: self._once(url, page_size, collection=collection),
+            self._clock,
+            self._randomness,
+            also=(Unreadable,),
+        )
 
     def _once(self, url: str, page_size: int | None, *, collection: bool) -> Json:
         answer, token = self._send(url, page_size)
@@ -92,7 +88,7 @@ class BusinessCentralSession:
             answer, _ = self._send(url, page_size)
         body = judged(answer, self._remote.retry_after(answer))
         if collection and not isinstance(body.get("value"), list):
-            raise PageBroken("unreadable", "the answer has no list of records")
+            raise Unreadable("the answer has no list of records")
         return body
 
     def _send(self, url: str, page_size: int | None) -> tuple[Answer, str]:
@@ -150,9 +146,9 @@ def _body(answer: Answer) -> Json:
     try:
         body = loads(answer.body)
     except ValueError as error:
-        raise PageBroken("unreadable", f"the answer cannot be read ({error})") from error
+        raise Unreadable(f"the answer cannot be read ({error})") from error
     if not isinstance(body, dict):
-        raise PageBroken("unreadable", "the answer is not an object")
+        raise Unreadable("the answer is not an object")
     if "error" in body:
         raise Outage(SYSTEM, "answered 200 with an error inside")
     return body

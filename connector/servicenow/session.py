@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -12,13 +12,12 @@ from connector.decisions.answers import judge_envelope
 from connector.errors import Ambiguous, Outage, Refused, Throttled
 from connector.ports import Clock, Randomness
 from connector.remote.http import Answer, Remote
+from connector.remote.patience import patiently
 from connector.remote.tokens import PAUSE_AFTER_REFUSAL, TokenProvider
 
 SYSTEM = "ServiceNow"
 READ_TIMEOUT = 70.0
 """Above the instance's own limit of 60 s a request, so that the server's word comes before ours."""
-TRIES = 3
-PATIENCE = 10.0
 THROTTLED_DEFAULT = 20.0
 """A full semaphore answers 429 without saying how long."""
 
@@ -98,7 +97,7 @@ class ServiceNowSession:
             "sysparm_no_count": "true",
         }
         url = f"{self._base}/api/now/table/{table}?{urlencode(parameters)}"
-        body = self._patiently(lambda: self._judged("GET", url, None, READ_TIMEOUT, None))
+        body = patiently(lambda: self._judged("GET", url, None, READ_TIMEOUT, None), self._clock, self._randomness)
         result = body.get("result")
         if not isinstance(result, list):
             raise Outage(SYSTEM, f"the answer for {table} has no list of rows")
@@ -108,20 +107,6 @@ class ServiceNowSession:
         """One POST that may change something: never repeated here, except where it is known not to have been executed."""
         url = f"{self._base}{path}"
         return self._judged("POST", url, json.dumps(body).encode(), timeout, settles_after)
-
-    def _patiently(self, call: Callable[[], Json]) -> Json:
-        started = self._clock.monotonic()
-        for attempt in range(1, TRIES + 1):
-            try:
-                return call()
-            except (Refused, Throttled):
-                raise
-            except Outage as outage:
-                pause = outage.retry_after if outage.retry_after is not None else self._randomness.uniform(0.2, attempt)
-                if attempt == TRIES or self._clock.monotonic() - started + pause > PATIENCE:
-                    raise
-                self._clock.sleep(pause)
-        raise AssertionError("the last try returns or raises")
 
     def _judged(
         self, method: str, url: str, content: bytes | None, timeout: float, settles_after: float | None

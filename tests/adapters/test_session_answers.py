@@ -12,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.business_central.session import PATIENCE, BusinessCentralSession, PageBroken, judged
+from connector.business_central.session import BusinessCentralSession, PageBroken, judged
 from connector.errors import Ambiguous, ConnectorError, Outage, Refused, Throttled
 from connector.ports import SeededRandomness
 from connector.remote.http import MAX_ANSWER_BYTES, Answer, Remote
+from connector.remote.patience import PATIENCE
 from connector.remote.tokens import TokenProvider
 from connector.servicenow.session import Basic, Bearer, ServiceNowSession
 from tests.sandbox.clock import VirtualClock
