@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.business_central.session import BusinessCentralSession, PageBroken, judged
+from connector.business_central.session import BusinessCentralSession, PageBroken, Unreadable, judged
 from connector.errors import Ambiguous, ConnectorError, Outage, Refused, Throttled
 from connector.ports import SeededRandomness
 from connector.remote.http import MAX_ANSWER_BYTES, Answer, Remote
@@ -155,14 +155,14 @@ def test_what_breaks_a_page_is_told_apart(status: int, cause: str) -> None:
         ("text/html", b"<html>Sign in</html>", Outage),
         ("", b'{"value":[]}', Outage),
         ("application/json", b'{"error":{"code":"x","message":"y"}}', Outage),
-        ("application/json", b"", PageBroken),
-        ("application/json", b'{"value":[{"id":"7c46', PageBroken),
-        ("application/json", b"[]", PageBroken),
-        ("application/json", b'{"value":[{"amount":NaN}]}', PageBroken),
-        ("application/json", b'{"value":[{"amount":1e99999999999999999999}]}', PageBroken),
-        ("application/json", b'{"value":[{"amount":' + b"9" * 5000 + b"}]}", PageBroken),
-        ("application/json", b'{"value":[{"name":"\xff"}]}', PageBroken),
-        ("application/json", b"[" * 100_000, PageBroken),
+        ("application/json", b"", Unreadable),
+        ("application/json", b'{"value":[{"id":"7c46', Unreadable),
+        ("application/json", b"[]", Unreadable),
+        ("application/json", b'{"value":[{"amount":NaN}]}', Unreadable),
+        ("application/json", b'{"value":[{"amount":1e99999999999999999999}]}', Unreadable),
+        ("application/json", b'{"value":[{"amount":' + b"9" * 5000 + b"}]}", Unreadable),
+        ("application/json", b'{"value":[{"name":"\xff"}]}', Unreadable),
+        ("application/json", b"[" * 100_000, Unreadable),
     ],
 )
 def test_a_200_that_is_no_good_answer_is_never_taken(kind: str, body: bytes, error: type[ConnectorError]) -> None:
