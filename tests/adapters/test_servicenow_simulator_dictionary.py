@@ -60,6 +60,13 @@ def test_the_staging_tables_are_found_by_what_they_extend(client: httpx.Client) 
         "sn_fcms_intg_imp_order_line": "sn_fcms_intg",
         "sn_spend_intg_imp_invoice": "sn_spend_intg",
         "sn_spend_intg_imp_invoice_line": "sn_spend_intg",
+        "sn_spend_intg_imp_invoice_tax_line": "sn_spend_intg",
+        "sn_spend_intg_imp_invoice_payment_detail": "sn_spend_intg",
+        "sn_spend_intg_imp_cost_allocation": "sn_spend_intg",
+        "sn_fcms_intg_imp_receipt": "sn_fcms_intg",
+        "sn_fcms_intg_imp_cost_center": "sn_fcms_intg",
+        "sn_fcms_intg_department_stage": "sn_fcms_intg",
+        "sn_fcms_intg_imp_supplier": "sn_fcms_intg",
     }
 
 

@@ -145,15 +145,9 @@ def test_string_conditions_can_be_made_case_sensitive() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [
-        "sys_created_onRELATIVEGT@hour@ago@1",
-        "sys_created_onONToday@x@y",
-        "RLQUERYa.b,>0^ENDRLQUERY",
-        "JOINa.b=c.d!x",
-        "name=javascript:new Evil()",
-    ],
+    ["name=javascript:new Evil()", "name=javascript:gs.getUserID() + 'x'", "name=javascript:gs.log(evil)"],
 )
-def test_what_a_real_instance_knows_and_the_sandbox_does_not_is_refused_aloud(query: str) -> None:
+def test_a_script_that_a_real_instance_may_evaluate_is_refused_aloud(query: str) -> None:
     answer = client(SIMULATOR).get("/api/now/table/sn_shop_payment_term", params={"sysparm_query": query})
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Not simulated")
 

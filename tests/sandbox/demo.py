@@ -28,6 +28,7 @@ from connector.settings import load_settings
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State
 from connector.telemetry import quiet_libraries
+from tests.sandbox.page import Site, serve_page
 from tests.sandbox.running import Sandbox, running_sandbox
 
 PATIENCE = 120.0
@@ -89,7 +90,7 @@ def _run(*, serve: bool, port: int) -> int:
         ]
         _report(first, parked, calls, writes, written_again, time.monotonic() - started)
         if serve:
-            _serve(sandbox)
+            _serve(sandbox, parts)
         return 0 if written_again == 0 else 1
 
 
@@ -161,13 +162,15 @@ def _report(
 WORDS = ("staged", "unchanged", "waiting", "parked")
 
 
-def _serve(sandbox: Sandbox) -> None:
-    console.print("\nThe sandbox stays up. Ctrl-C stops it.")
-    console.print(f"  Functions host    {sandbox.host.url}/api/health")
-    console.print(f"  Business Central  {sandbox.business_central.url}  (control: /_control/counts)")
-    console.print(f"  ServiceNow        {sandbox.servicenow.url}  (user connector; control: /_control/counts)")
-    while sandbox.host.process.poll() is None:
-        time.sleep(0.5)
+def _serve(sandbox: Sandbox, parts: Parts) -> None:
+    with serve_page(Site(sandbox.landscape, documents=lambda: overview(parts))) as page:
+        console.print("\nThe sandbox stays up. Ctrl-C stops it.")
+        console.print(f"  Sandbox page      {page}  (rows, requests, faults)")
+        console.print(f"  Functions host    {sandbox.host.url}/api/health")
+        console.print(f"  Business Central  {sandbox.business_central.url}  (control: /_control/counts)")
+        console.print(f"  ServiceNow        {sandbox.servicenow.url}  (user connector; control: /_control/counts)")
+        while sandbox.host.process.poll() is None:
+            time.sleep(0.5)
 
 
 if __name__ == "__main__":

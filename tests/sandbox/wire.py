@@ -8,75 +8,80 @@ Both go through the same ``Exchange``, which counts every request and applies th
 from __future__ import annotations
 
 import json
-import re
+import random
 import socket
 import struct
+import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
-from urllib.parse import unquote
+from typing import Any, NamedTuple
 
 import httpx
 
+from tests.sandbox.fault_table import Effect, Fault, take
+
+__all__ = [
+    "LOG_LENGTH",
+    "Cut",
+    "Effect",
+    "Exchange",
+    "Fault",
+    "Handler",
+    "InProcess",
+    "Passed",
+    "Router",
+    "Served",
+    "serve",
+]
+
 Handler = Callable[[httpx.Request], httpx.Response]
-Effect = Literal["answer", "refuse", "reset_before", "reset_after", "cut_body", "answer_after", "slow"]
+LOG_LENGTH = 200
 
 
 class Cut(Exception):
-    """The connection ends without a usable answer; `after` says whether the simulator had already acted."""
+    """The connection ends without a usable answer; `after` says whether the simulator had already acted.
 
-    def __init__(self, *, after: bool, connecting: bool = False) -> None:
+    `connecting`: it never came about. `patience`: the client gave up waiting (in process; a socket's client does it itself).
+    """
+
+    def __init__(self, *, after: bool, connecting: bool = False, patience: bool = False) -> None:
         super().__init__("connection cut")
         self.after = after
         self.connecting = connecting
+        self.patience = patience
 
 
-@dataclass
-class Fault:
-    """One row of the fault table: which requests it meets, and what happens to them.
+class Passed(NamedTuple):
+    """One request that an exchange has dealt with; `status` is 0 when it ended without an answer.
 
-    ``answer``: the given answer instead of the simulator's (the simulator does not act). ``answer_after``: the
-    simulator acts, then the given answer is sent. ``refuse``: no connection. ``reset_before`` / ``reset_after``: the
-    connection is reset before / after the simulator acted. ``cut_body``: half of the true body under its true
-    Content-Length. ``slow``: the true answer after `delay` seconds. `skip` requests pass first, then `times` are met
-    (None = for ever).
+    `time` is when it was done, in seconds of the real clock; `fault` the effect of the fault that met it, if one did.
     """
 
-    effect: Effect
-    method: str = ".*"
-    path: str = ".*"
-    body: str = ""
-    skip: int = 0
-    times: int | None = 1
-    status: int = 503
-    headers: dict[str, str] = field(default_factory=dict)
-    answer: str = ""
-    delay: float = 0.0
-
-    def meets(self, request: httpx.Request) -> bool:
-        """Whether the request is of this fault's kind (path: regex search on the decoded path and query)."""
-        if not re.fullmatch(self.method, request.method):
-            return False
-        target = unquote(request.url.raw_path.decode("ascii").replace("+", " "))
-        if not re.search(self.path, target):
-            return False
-        return not self.body or re.search(self.body, request.content.decode("utf-8", "replace")) is not None
+    time: float
+    method: str
+    path: bytes
+    status: int
+    fault: str
 
 
 class Exchange:
-    """What happens to one request on its way through a mount: counted, perhaps faulted, handled."""
+    """What happens to one request on its way through a mount: counted, perhaps faulted, handled, remembered for a while.
 
-    def __init__(self, handler: Handler, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    `seed` decides, in the order of the requests, what faults of a probability below one meet.
+    """
+
+    def __init__(self, handler: Handler, *, sleep: Callable[[float], None] = time.sleep, seed: int = 0) -> None:
         self.handler = handler
         self.faults: list[Fault] = []
         self.counts: Counter[str] = Counter()
         self.in_flight = 0
         self.peak_in_flight = 0
+        self.chance = random.Random(seed)
+        self._log: deque[Passed] = deque(maxlen=LOG_LENGTH)
         self._sleep = sleep
         self._lock = threading.Lock()
 
@@ -88,29 +93,39 @@ class Exchange:
             self.in_flight += 1
             self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
             fault = self._take(request)
+        status = 0
         try:
-            return self._apply(fault, request)
+            response = self._apply(fault, request)
+            status = response.status_code
+            return response
         finally:
+            effect = fault.effect if fault is not None else ""
+            passed = Passed(time.time(), request.method, request.url.raw_path, status, effect)
             with self._lock:
                 self.in_flight -= 1
+                self._log.append(passed)
+
+    def recent(self) -> list[Passed]:
+        """The last requests, oldest first."""
+        with self._lock:
+            return list(self._log)
 
     def _take(self, request: httpx.Request) -> Fault | None:
-        for fault in self.faults:
-            if fault.times == 0 or not fault.meets(request):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            if fault.times is not None:
-                fault.times -= 1
+        fault = take(self.faults, request, self.chance)
+        if fault is not None:
             self.counts[f"fault:{fault.effect}"] += 1
-            return fault
-        return None
+        return fault
 
     def _apply(self, fault: Fault | None, request: httpx.Request) -> httpx.Response:
         if fault is None:
             return self.handler(request)
         if fault.delay:
+            patience = request.extensions.get("timeout", {}).get("read")
+            if patience is not None and fault.delay > patience:
+                self._sleep(patience)
+                if fault.effect in {"slow", "answer_after"}:
+                    self.handler(request)
+                raise Cut(after=True, patience=True)
             self._sleep(fault.delay)
         if fault.effect == "refuse":
             raise Cut(after=False, connecting=True)
@@ -123,6 +138,10 @@ class Exchange:
             raise Cut(after=True)
         if fault.effect == "answer_after":
             return httpx.Response(fault.status, headers=fault.headers, content=fault.answer.encode())
+        if fault.effect == "truncate":
+            kept = response.content[: len(response.content) // 2] + fault.answer.encode()
+            headers = [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-length"]
+            return httpx.Response(response.status_code, headers=headers, content=kept)
         if fault.effect == "cut_body":
             response.extensions["cut_body"] = True
         return response
@@ -141,6 +160,8 @@ class InProcess(httpx.BaseTransport):
         except Cut as cut:
             if cut.connecting:
                 raise httpx.ConnectError("connection refused", request=request) from cut
+            if cut.patience:
+                raise httpx.ReadTimeout("timed out", request=request) from cut
             raise httpx.ReadError("connection reset by peer", request=request) from cut
         if response.extensions.get("cut_body"):
             raise httpx.RemoteProtocolError(
@@ -184,7 +205,8 @@ def serve(exchange: Exchange, *, port: int = 0, control: Callable[[str, Any], An
     """Serves the exchange on loopback until the block ends; no thread and no port stays behind.
 
     Control interface (not counted, never faulted): ``GET /_control/counts``; ``POST /_control/reset``;
-    ``POST /_control/faults`` with a JSON list of `Fault` fields (replaces the table); any other ``/_control/NAME`` goes
+    ``POST /_control/faults`` with a JSON list of `Fault` fields (replaces the table); ``POST /_control/seed`` with a
+    number (starts chance anew); any other ``/_control/NAME`` goes
     to `control(name, parsed body)` of the simulator.
     """
 
@@ -197,6 +219,9 @@ def serve(exchange: Exchange, *, port: int = 0, control: Callable[[str, Any], An
             return {}
         if name == "faults":
             exchange.faults = [Fault(**row) for row in body]
+            return {}
+        if name == "seed":
+            exchange.chance = random.Random(body)
             return {}
         if control is None:
             return {"error": f"no control named {name}"}
@@ -239,7 +264,9 @@ def serve(exchange: Exchange, *, port: int = 0, control: Callable[[str, Any], An
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
         def _send(self, response: httpx.Response) -> None:
-            content = b"" if self.command == "HEAD" else response.content
+            # A body behind these would be read as the beginning of the connection's next answer.
+            bare = self.command == "HEAD" or response.status_code in {204, 304}
+            content = b"" if bare else response.content
             lines = [f"HTTP/1.1 {response.status_code} {response.reason_phrase}"]
             for name, value in response.headers.multi_items():
                 if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
@@ -259,7 +286,9 @@ def serve(exchange: Exchange, *, port: int = 0, control: Callable[[str, Any], An
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that went away mid-answer is none of the simulator's business."""
+            """A client that went away mid-answer is none of the simulator's business; a defect of the simulator is told."""
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
 
     server = Server(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.sandbox.business_central.encoding import decode
 from tests.sandbox.business_central.errors import Refusal
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
+from tests.sandbox.business_central.master_sets import ALL_SETS
 from tests.sandbox.business_central.records import LINES_OF, Document, Line, Row
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _entity(body: dict[str, Any]) -> str:
 
 
 def _changes(entity: str, changes: dict[str, Any]) -> Row:
-    properties = ENTITY_SETS[entity].by_name
+    properties = ALL_SETS[entity].by_name
     return {name: decode(properties[name], value) for name, value in changes.items()}
 
 

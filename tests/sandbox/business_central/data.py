@@ -23,6 +23,7 @@ class Data:
 
     def __init__(self, companies: Sequence[CompanyData], *, now: Callable[[], datetime], ideal_stamps: bool) -> None:
         self._lock = threading.RLock()
+        self._now = now
         versions = itertools.count(_FIRST_VERSION)
         self._companies = [CompanyState(data, versions.__next__) for data in companies]
         self._edits = Edits(now, ideal_stamps=ideal_stamps)

@@ -6,6 +6,7 @@ Property names and their order follow the API v2.0 pages of the same names in Mi
 from __future__ import annotations
 
 from tests.sandbox.business_central.entities import EntitySet, Navigation, address, declared
+from tests.sandbox.business_central.file_sets import FILE_NAVIGATIONS
 
 LINE_TYPES = "Comment|Account|Item|Resource|Fixed Asset|Charge|Allocation Account"
 
@@ -50,10 +51,12 @@ PURCHASE_ORDERS = EntitySet(
     """),
     navigations=(
         Navigation("purchaseOrderLines", "purchaseOrderLines"),
+        *FILE_NAVIGATIONS,
         Navigation("dimensionSetLines", "dimensionSetLines"),
         Navigation("vendor", "vendors", key="vendorId"),
         Navigation("currency", "currencies", key="currencyId"),
         Navigation("paymentTerm", "paymentTerms", key="paymentTermsId"),
+        Navigation("shipmentMethod", "shipmentMethods", key="shipmentMethodId"),
     ),
 )
 
@@ -77,6 +80,7 @@ PURCHASE_INVOICES = EntitySet(
     navigations=(
         Navigation("dimensionSetLines", "dimensionSetLines"),
         Navigation("purchaseInvoiceLines", "purchaseInvoiceLines"),
+        *FILE_NAVIGATIONS,
         Navigation("vendor", "vendors", key="vendorId"),
         Navigation("currency", "currencies", key="currencyId"),
     ),
@@ -94,7 +98,7 @@ PURCHASE_ORDER_LINES = EntitySet(
         receivedQuantity decimal; invoicedQuantity decimal; invoiceQuantity decimal; receiveQuantity decimal
         {_LINE_END}
     """),
-    navigations=_LINE_NAVIGATIONS,
+    navigations=(*_LINE_NAVIGATIONS, Navigation("purchaseOrder", "purchaseOrders", key="documentId")),
 )
 
 PURCHASE_INVOICE_LINES = EntitySet(
@@ -108,7 +112,7 @@ PURCHASE_INVOICE_LINES = EntitySet(
         {_LINE_TAX.format(end="")}
         {_LINE_END}
     """),
-    navigations=_LINE_NAVIGATIONS,
+    navigations=(*_LINE_NAVIGATIONS, Navigation("purchaseInvoice", "purchaseInvoices", key="documentId")),
 )
 
 PARENT_TYPES = {
@@ -116,6 +120,13 @@ PARENT_TYPES = {
     "purchaseOrderLines": "Purchase Order Line",
     "purchaseInvoices": "Purchase Invoice",
     "purchaseInvoiceLines": "Purchase Invoice Line",
+    "generalLedgerEntries": "General Ledger Entry",
+    "purchaseReceipts": "Purchase Receipt",
+    "purchaseReceiptLines": "Purchase Receipt Line",
+    "purchaseCreditMemos": "Purchase Credit Memo",
+    "purchaseCreditMemoLines": "Purchase Credit Memo Line",
+    "purchaseOrderArchives": "Purchase Order Archive",
+    "purchaseOrderArchiveLines": "Purchase Order Archive Line",
 }
 
 DIMENSION_SET_LINES = EntitySet(

@@ -9,7 +9,7 @@ dimension that is not global. With `ideal_stamps` every edit rewrites it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 from tests.sandbox.business_central.amounts import (
     compute,
@@ -111,6 +111,10 @@ class Edits:
         record.values["lastModifiedDateTime"] = self._stamp()
         state.write(record)
 
+    def today(self) -> date:
+        """The day it is, which new documents are dated with."""
+        return self._stamp().date()
+
     def _touch(self, state: CompanyState, document: Record, *, buffered: bool) -> None:
         if buffered or self.ideal_stamps:
             self.touch(state, document)
@@ -145,6 +149,8 @@ def recompute(state: CompanyState, document: Record) -> None:
 
 def _take_over_shortcut(state: CompanyState, document: Record, number: int) -> None:
     code = state.global_dimension(number)
+    if not code:
+        return
     value_code = str(document.values[f"shortcutDimension{number}Code"])
     if value_code:
         document.dimensions[code] = value_code

@@ -39,7 +39,7 @@ EDM_TYPES: dict[Kind, str] = {
     "bool": "Edm.Boolean",
     "enum": "Edm.String",
 }
-_DECLARED = re.compile(r"(\w+) (guid|text|date|datetime|decimal|int|long|bool|enum)(?:\(([^)]*)\))?( ro)?")
+_DECLARED = re.compile(r"(\w+) (guid|text|date|datetime|decimal|int|long|bool|enum)(?:\((.*)\))?( ro)?")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ NO_DIMENSIONS_PARENT = "You must get to the parent first to get to the dimension
 class Refusal(Exception):
     """An answer other than success; `correlated` says whether the message ends with a correlation id."""
 
-    def __init__(self, status: int, code: str, message: str, *, correlated: bool = True) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, correlated: bool = True, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.correlated = correlated
+        self.headers = headers or {}
 
 
 def unknown_property(name: str, type_name: str) -> Refusal:

@@ -1,7 +1,7 @@
 """``$filter``: a small recursive parser for the operators that API v2.0 pages understand, bound to an entity's properties.
 
-``or`` is refused across different properties, as the service refuses it; ``in`` and nested functions need a newer schema
-version than these pages have, so they are syntax errors here.
+``or`` is refused across different properties, as the service refuses it; ``in`` and nested functions belong to schema version
+2.1, which a caller asks for by ``$schemaversion``, and are syntax errors without it.
 """
 
 from __future__ import annotations
@@ -63,16 +63,25 @@ class Condition:
     pinned: tuple[tuple[str, str], ...] = ()
 
 
-def parse_filter(text: str, entity: EntitySet) -> Condition:
+@dataclass(frozen=True)
+class Dialect:
+    """What a filter may say: `newer` (schema version 2.1), `plain_words` (enum members by their plain words)."""
+
+    newer: bool = False
+    plain_words: bool = False
+
+
+def parse_filter(text: str, entity: EntitySet, dialect: Dialect | None = None) -> Condition:
     """The filter as one condition on the entity's rows, or `Refusal`."""
-    parser = _Parser(tokens(text), entity)
+    parser = _Parser(tokens(text), entity, dialect or Dialect())
     condition = parser.either()
     parser.expect_end()
     return condition
 
 
 class _Parser:
-    def __init__(self, found: list[Token], entity: EntitySet) -> None:
+    def __init__(self, found: list[Token], entity: EntitySet, dialect: Dialect) -> None:
+        self._dialect = dialect
         self._tokens = found
         self._entity = entity
         self._next = 0
@@ -121,14 +130,16 @@ class _Parser:
 
     def _match(self, test: Callable[[str, str], bool]) -> Condition:
         self._expect("(")
-        prop = self._property(self._take())
+        token = self._take()
+        change = _CASE.get(token.text) if self._dialect.newer else None
+        prop, read = self._case_call(change) if change is not None else self._plain(self._property(token))
         self._expect(",")
         wanted = literal(self._take())
         self._expect(")")
         if prop.kind not in {"text", "enum"} or wanted.kind != "string":
             raise bad_syntax("No function signature matches the specified arguments.")
-        name, text = prop.name, str(wanted.value)
-        return Condition(frozenset({name}), lambda row: test(str(row[name]), text))
+        text = str(wanted.value)
+        return Condition(frozenset({prop.name}), lambda row: test(str(read(row)), text))
 
     def _comparison(self, token: Token) -> Condition:
         if token.kind == "word" and token.text in _CASE:
@@ -136,14 +147,28 @@ class _Parser:
         elif token.kind == "word" and token.text == "substring":
             prop, read = self._substring_call()
         else:
-            prop = self._property(token)
-            name = prop.name
-            read = lambda row: row[name]  # noqa: E731 - the three ways of reading stay side by side
+            prop, read = self._plain(self._property(token))
         sign = self._take()
+        if sign.text == "in" and self._dialect.newer:
+            return self._one_of(prop, read)
         if sign.text not in _COMPARE:
             raise bad_syntax(f"Syntax error at position {sign.position}: '{sign.text}'.")
         constant = literal(self._take())
         return self._compared(prop, read, sign.text, constant)
+
+    def _plain(self, prop: Property) -> tuple[Property, Callable[[Row], object]]:
+        name = prop.name
+        return prop, lambda row: row[name]
+
+    def _one_of(self, prop: Property, read: Callable[[Row], object]) -> Condition:
+        self._expect("(")
+        tests = []
+        while True:
+            tests.append(self._compared(prop, read, "eq", literal(self._take())).test)
+            if not self._accept(","):
+                break
+        self._expect(")")
+        return Condition(frozenset({prop.name}), lambda row: any(test(row) for test in tests))
 
     def _compared(self, prop: Property, read: Callable[[Row], object], sign: str, constant: Literal) -> Condition:
         fields = frozenset({prop.name})
@@ -168,7 +193,8 @@ class _Parser:
         if prop.kind == "enum":
             encoded = str(constant.value)
             word = decode_enum(encoded)
-            if word not in prop.members or (encoded == word and not word.isalnum()):
+            plain = encoded == word and not word.isalnum() and not self._dialect.plain_words
+            if word not in prop.members or plain:
                 raise Refusal(400, "BadRequest", f"The string '{encoded}' is not a valid enumeration type constant.")
             return word
         return constant.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sandbox.business_central import document_sets
+from tests.sandbox.business_central import document_sets, file_sets, posted_sets, setup_sets
 from tests.sandbox.business_central.entities import EntitySet, Navigation, declared
 
 COMPANIES = EntitySet(
@@ -13,7 +13,7 @@ COMPANIES = EntitySet(
     writable=False,
     etags=False,
     properties=declared("""
-        id guid; systemVersion text; timestamp int; name text(30); displayName text(250); businessProfileId text(250)
+        id guid; systemVersion text; timestamp long; name text(30); displayName text(250); businessProfileId text(250)
         systemCreatedAt datetime; systemCreatedBy guid; systemModifiedAt datetime; systemModifiedBy guid
     """),
 )
@@ -30,8 +30,11 @@ VENDORS = EntitySet(
         lastModifiedDateTime datetime ro
     """),
     navigations=(
+        Navigation("defaultDimensions", "defaultDimensions", foreign="parentId"),
+        Navigation("documentAttachments", "documentAttachments", foreign="parentId"),
         Navigation("currency", "currencies", key="currencyId"),
         Navigation("paymentTerm", "paymentTerms", key="paymentTermsId"),
+        Navigation("paymentMethod", "paymentMethods", key="paymentMethodId"),
     ),
 )
 
@@ -145,5 +148,25 @@ ENTITY_SETS: dict[str, EntitySet] = {
         PAYMENT_TERMS,
         UNITS_OF_MEASURE,
         GENERAL_LEDGER_SETUP,
+        posted_sets.PURCHASE_RECEIPTS,
+        posted_sets.PURCHASE_RECEIPT_LINES,
+        posted_sets.PURCHASE_CREDIT_MEMOS,
+        posted_sets.PURCHASE_CREDIT_MEMO_LINES,
+        posted_sets.GENERAL_LEDGER_ENTRIES,
+        setup_sets.EMPLOYEES,
+        setup_sets.DEFAULT_DIMENSIONS,
+        setup_sets.COMPANY_INFORMATION,
+        setup_sets.ITEM_CATEGORIES,
+        setup_sets.PAYMENT_METHODS,
+        setup_sets.SHIPMENT_METHODS,
+        setup_sets.COUNTRIES_REGIONS,
+        file_sets.ATTACHMENTS,
+        file_sets.DOCUMENT_ATTACHMENTS,
+        file_sets.PDF_DOCUMENTS,
     )
 }
+# Sets of a later version, served only where the simulator's switch says so.
+ARCHIVE_SETS: dict[str, EntitySet] = {
+    entity.name: entity for entity in (posted_sets.PURCHASE_ORDER_ARCHIVES, posted_sets.PURCHASE_ORDER_ARCHIVE_LINES)
+}
+ALL_SETS = ENTITY_SETS | ARCHIVE_SETS

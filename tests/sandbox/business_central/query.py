@@ -7,8 +7,8 @@ from urllib.parse import unquote_plus
 
 from tests.sandbox.business_central.entities import EntitySet, Navigation
 from tests.sandbox.business_central.errors import Refusal, bad_syntax, unknown_property
-from tests.sandbox.business_central.filters import Condition, parse_filter
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
+from tests.sandbox.business_central.filters import Condition, Dialect, parse_filter
+from tests.sandbox.business_central.master_sets import ALL_SETS
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def parameters(raw: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def parse_query(entity: EntitySet, pairs: list[tuple[str, str]]) -> Query:
+def parse_query(entity: EntitySet, pairs: list[tuple[str, str]], *, plain_words: bool = False) -> Query:
     """The query on an entity set, or `Refusal`; parameters without ``$`` are none of its business."""
     options: dict[str, str] = {}
     for name, value in pairs:
@@ -71,9 +71,10 @@ def parse_query(entity: EntitySet, pairs: list[tuple[str, str]]) -> Query:
     for name in options:
         if name not in _KNOWN:
             raise bad_syntax(f"The query option '{name}' is not supported.")
+    dialect = Dialect(newer=options.get("$schemaversion") == "2.1", plain_words=plain_words)
     return Query(
-        shape=_shape(entity, options.get("$select", ""), [options.get("$expand", "")]),
-        condition=_condition(entity, options.get("$filter", "")),
+        shape=_shape(entity, options.get("$select", ""), [options.get("$expand", "")], dialect),
+        condition=_condition(entity, options.get("$filter", ""), dialect),
         order=_order(entity, options.get("$orderby", "")),
         top=_whole(options, "$top"),
         skip=_whole(options, "$skip") or 0,
@@ -87,11 +88,11 @@ _KNOWN = frozenset(
 )
 
 
-def _condition(entity: EntitySet, text: str) -> Condition | None:
-    return parse_filter(text, entity) if text.strip() else None
+def _condition(entity: EntitySet, text: str, dialect: Dialect) -> Condition | None:
+    return parse_filter(text, entity, dialect) if text.strip() else None
 
 
-def _shape(entity: EntitySet, select: str, expands: list[str]) -> Shape:
+def _shape(entity: EntitySet, select: str, expands: list[str], dialect: Dialect) -> Shape:
     names = [name.strip() for name in select.split(",") if name.strip()]
     for name in names:
         if name != "*" and name not in entity.by_name and name not in entity.navigation_by_name:
@@ -108,7 +109,7 @@ def _shape(entity: EntitySet, select: str, expands: list[str]) -> Shape:
         entity,
         chosen,
         tuple(
-            _expansion(navigation, merged[navigation.name])
+            _expansion(navigation, merged[navigation.name], dialect)
             for navigation in entity.navigations
             if navigation.name in merged
         ),
@@ -127,12 +128,12 @@ def _merge(options: _Options, inner: str) -> None:
             options.options[name] = value
 
 
-def _expansion(navigation: Navigation, options: _Options) -> Expansion:
-    target = ENTITY_SETS[navigation.target]
+def _expansion(navigation: Navigation, options: _Options, dialect: Dialect) -> Expansion:
+    target = ALL_SETS[navigation.target]
     return Expansion(
         navigation,
-        _shape(target, options.options.get("$select", ""), options.expand),
-        _condition(target, options.options.get("$filter", "")),
+        _shape(target, options.options.get("$select", ""), options.expand, dialect),
+        _condition(target, options.options.get("$filter", ""), dialect),
     )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from tests.sandbox.business_central.encoding import encoder, etag, is_guid
-from tests.sandbox.business_central.entities import EntitySet
+from tests.sandbox.business_central.entities import EntitySet, Navigation
 from tests.sandbox.business_central.errors import (
     NO_DIMENSIONS_PARENT,
     NO_LINES_PARENT,
@@ -16,7 +16,9 @@ from tests.sandbox.business_central.errors import (
     dialog,
     unknown_record,
 )
+from tests.sandbox.business_central.media import document_of, links_json, pdf_record
 from tests.sandbox.business_central.query import Expansion, Query, Shape
+from tests.sandbox.business_central.records import LINES_OF
 from tests.sandbox.business_central.store import CompanyState, Record
 
 
@@ -89,7 +91,7 @@ def row_json(state: CompanyState, record: Record, shape: Shape) -> str:
     """One row as the inside of a JSON object: ETag, plain properties, then what is expanded, in page order."""
     text = record.rendered.get(shape.select)
     if text is None:
-        text = _plain_json(record, shape)
+        text = _plain_json(state, record, shape)
         record.rendered[shape.select] = text
     if not shape.expand:
         return text
@@ -98,11 +100,13 @@ def row_json(state: CompanyState, record: Record, shape: Shape) -> str:
     return ",".join(parts)
 
 
-def _plain_json(record: Record, shape: Shape) -> str:
+def _plain_json(state: CompanyState, record: Record, shape: Shape) -> str:
     values = record.values
     parts = [prefix + write(values[name]) for name, prefix, write in _writers(shape.entity, shape.select)]
     if shape.entity.etags:
         parts.insert(0, '"@odata.etag":"' + etag(record.version).replace('"', '\\"') + '"')
+    if shape.entity.streams and shape.select is None:
+        parts.append(links_json(state, record, shape.entity))
     return ",".join(parts)
 
 
@@ -117,8 +121,8 @@ def _writers(entity: EntitySet, select: frozenset[str] | None) -> list[tuple[str
 
 def _expansion_json(state: CompanyState, record: Record, expansion: Expansion) -> str:
     name = expansion.navigation.name
-    if expansion.navigation.key:
-        target = state.related(record, expansion.navigation.key, expansion.navigation.target)
+    if expansion.navigation.to_one:
+        target = to_one(state, record, expansion.navigation)
         inner = "null" if target is None else "{" + row_json(state, target, expansion.shape) + "}"
         return f'"{name}":{inner}'
     rows: Iterable[Record] = children(state, record, expansion)
@@ -126,6 +130,13 @@ def _expansion_json(state: CompanyState, record: Record, expansion: Expansion) -
         test = expansion.condition.test
         rows = [row for row in rows if test(row.values)]
     return f'"{name}":[{rows_json(state, rows, expansion.shape)}]'
+
+
+def to_one(state: CompanyState, record: Record, navigation: Navigation) -> Record | None:
+    """The one row a to-one navigation leads to."""
+    if navigation.key:
+        return state.related(record, navigation.key, navigation.target)
+    return pdf_record(record)
 
 
 def children(state: CompanyState, record: Record, expansion: Expansion) -> list[Record]:
@@ -143,7 +154,7 @@ def listed(state: CompanyState, entity: EntitySet, query: Query) -> list[Record]
     pins = dict(query.condition.pinned) if query.condition is not None else {}
     if entity.source == "lines":
         if "documentId" in pins:
-            documents = "purchaseOrders" if entity.name == "purchaseOrderLines" else "purchaseInvoices"
+            documents = next(name for name, lines in LINES_OF.items() if lines == entity.name)
             document = state.sets[documents].get(pins["documentId"])
             return [] if document is None else document.lines
         if "id" in pins:
@@ -154,14 +165,25 @@ def listed(state: CompanyState, entity: EntitySet, query: Query) -> list[Record]
         if "parentId" not in pins or "parentType" not in pins:
             raise dialog(NO_DIMENSIONS_PARENT)
         return list(state.dimension_lines(dimension_owner(state, pins["parentId"])))
+    if entity.orphaned:
+        return _contained(state, entity, pins)
     return state.all_of(entity.name)
 
 
+def _contained(state: CompanyState, entity: EntitySet, pins: dict[str, str]) -> list[Record]:
+    if "id" in pins or "parentId" in pins:
+        if entity.name != "pdfDocument":
+            return state.all_of(entity.name)
+        owner = document_of(state, pins.get("parentId", pins.get("id", "")))
+        return [] if owner is None else [pdf_record(owner)]
+    raise dialog(entity.orphaned)
+
+
 def dimension_owner(state: CompanyState, key: str) -> Record:
-    """The document or line with this id."""
-    for name, records in state.sets.items():
-        if key in records and (name.startswith("purchase")):
-            return records[key]
+    """The document, line or ledger entry with this id."""
+    owner = document_of(state, key)
+    if owner is not None:
+        return owner
     raise dialog(f"Parent with ID {key} does not exist.")
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from tests.sandbox.business_central.encoding import is_guid
 from tests.sandbox.business_central.entities import EntitySet
 from tests.sandbox.business_central.errors import malformed_guid, unknown_company, unknown_segment
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
+from tests.sandbox.business_central.file_sets import PDF_DOCUMENTS
+from tests.sandbox.business_central.master_sets import ALL_SETS
+from tests.sandbox.business_central.media import document_of, pdf_record
 from tests.sandbox.business_central.query import Expansion, Shape
-from tests.sandbox.business_central.reads import children, single
+from tests.sandbox.business_central.reads import children, single, to_one
 from tests.sandbox.business_central.store import CompanyState, Record
 
 _TOKEN = re.compile(r"/([^/]+)/oauth2/(?:(v2\.0)/)?token")
@@ -57,7 +59,8 @@ class Target:
     """What an address names.
 
     `records` are the rows a contained collection holds, None for a whole entity set; `record` the one row when a key (or
-    a to-one navigation) ends the address. `context` is the fragment of the context address.
+    a to-one navigation) ends the address; `media` the name of its property when the address is of that one's content.
+    `context` is the fragment of the context address.
     """
 
     entity: EntitySet
@@ -67,6 +70,7 @@ class Target:
     record: Record | None = None
     owner: Record | None = None
     count: bool = False
+    media: str = ""
 
 
 def route(path: str) -> TokenRoute | ApiRoute | None:
@@ -96,7 +100,7 @@ def target(companies: Sequence[CompanyState], segments: Sequence[str], company: 
     """What the segments behind the base name, or `Refusal`."""
     parts = [_segment(text) for text in segments]
     if parts[0].name == "companies":
-        entity = ENTITY_SETS["companies"]
+        entity = ALL_SETS["companies"]
         if parts[0].key is None and [part.name for part in parts[1:]] in ([], ["$count"]):
             return Target(entity, "companies", None, [state.company for state in companies], count=len(parts) == 2)
         if parts[0].key is None:
@@ -113,7 +117,7 @@ def _walk(state: CompanyState, parts: list[Segment]) -> Target:
     if counted:
         parts = parts[:-1]
     first = parts[0]
-    entity = ENTITY_SETS.get(first.name)
+    entity = ALL_SETS.get(first.name)
     if entity is None or entity.source == "companies":
         raise unknown_segment(first.name)
     context = f"companies({state.id})/{entity.name}"
@@ -129,21 +133,26 @@ def _walk(state: CompanyState, parts: list[Segment]) -> Target:
 
 
 def _by_key(state: CompanyState, entity: EntitySet, key: str) -> list[Record]:
+    if entity is PDF_DOCUMENTS:
+        owner = document_of(state, _guid(key))
+        return [] if owner is None else [pdf_record(owner)]
     record = state.sets[entity.name].get(_guid(key))
     return [] if record is None else [record]
 
 
 def _step(found: Target, part: Segment) -> Target:
     record, state = found.record, found.state
-    if record is None or state is None:
+    if record is None or state is None or found.media:
         raise unknown_segment(part.name)
+    if part.name in found.entity.streams and part.key is None:
+        return replace(found, media=part.name)
     navigation = found.entity.navigation_by_name.get(part.name)
     if navigation is None:
         raise unknown_segment(part.name)
-    entity = ENTITY_SETS[navigation.target]
+    entity = ALL_SETS[navigation.target]
     context = f"{found.context}({record.id})/{navigation.name}"
-    if navigation.key:
-        related = state.related(record, navigation.key, navigation.target)
+    if navigation.to_one:
+        related = to_one(state, record, navigation)
         if related is None:
             raise unknown_segment(part.name)
         return Target(entity, context, state, record=related)

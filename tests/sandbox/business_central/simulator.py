@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
-import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
-from email.utils import format_datetime
 from typing import Any
-from urllib.parse import unquote_plus
 
 import httpx
 
-from tests.sandbox.business_central import control, routing, writes
-from tests.sandbox.business_central.amounts import decimal_of
-from tests.sandbox.business_central.data import Data
-from tests.sandbox.business_central.encoding import string_json
-from tests.sandbox.business_central.errors import Refusal, dialog, invalid_credentials, method_not_allowed
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
-from tests.sandbox.business_central.query import Query, parameters, parse_query
-from tests.sandbox.business_central.reads import Page, listed, page_of, row_json, rows_json
+from tests.sandbox.business_central import actions, answers, batch, control, custom_values, metadata, routing, writes
+from tests.sandbox.business_central.answering import Answering
+from tests.sandbox.business_central.api_sets import CUSTOM_VALUES
+from tests.sandbox.business_central.errors import (
+    Refusal,
+    dialog,
+    invalid_credentials,
+    method_not_allowed,
+    unknown_segment,
+)
+from tests.sandbox.business_central.master_sets import ALL_SETS, ARCHIVE_SETS, ENTITY_SETS
+from tests.sandbox.business_central.media import content_of
+from tests.sandbox.business_central.other_apis import FINANCE, OtherApis, check_order
+from tests.sandbox.business_central.posting import Posting
+from tests.sandbox.business_central.query import parameters, parse_query
 from tests.sandbox.business_central.records import CompanyData
-from tests.sandbox.business_central.store import CompanyState, Record
+from tests.sandbox.business_central.timekeeping import Timekeeping
 from tests.sandbox.business_central.tokens import Tokens
-
-PAGE_SIZE = 20_000
-_HEADERS = {
-    "Content-Type": "application/json; odata.metadata=minimal; odata.streaming=true",
-    "OData-Version": "4.0",
-    "Server": "Microsoft-HTTPAPI/2.0",
-    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-    "Vary": "Accept-Encoding",
-    "x-content-type-options": "nosniff",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Date, Content-Length, Server, OData-Version, ms-correlation-x",
-}
+from tests.sandbox.business_central.webhooks import Webhooks, names_subscriptions
 
 
-class BusinessCentral(Data):
+class BusinessCentral(Answering, Posting, Timekeeping):
     """Business Central online as seen from outside.
 
     Switches, which a test may set at any time: `app_enabled` (the application is registered and enabled),
     `forbidden` (authenticated, yet without any right: 403), `unreadable` (entity sets that the permission sets do not
-    cover), `reading_changes_orders` (the reader may write, so that reading an order with an invoice discount rewrites it).
+    cover), `reading_changes_orders` (the reader may write, so that reading an order with an invoice discount rewrites it),
+    `archives` (the sets of archived orders, which came with version 29), `on_premises` (it is such a server instead: other
+    addresses, Basic authentication), the numbers in `limits`, and all of `uncertainties`.
     """
 
     def __init__(
@@ -69,9 +65,7 @@ class BusinessCentral(Data):
         self.app_enabled = True
         self.forbidden = False
         self.unreadable: set[str] = set()
-        self.reading_changes_orders = False
-        self._now = now
-        self._guids = itertools.count(1)
+        self.archives = False
         self.tokens = Tokens(
             now=now,
             fresh_guid=self._fresh_guid,
@@ -82,33 +76,77 @@ class BusinessCentral(Data):
             expired_secrets=expired_secrets,
             refresh_tokens=refresh_tokens,
         )
+        self.apis = OtherApis(self._companies, lambda: self.webhooks.subscriptions.supported)
+        self.webhooks = Webhooks(
+            self._companies, apis=self.apis.available, now=now, fresh_guid=self._fresh_guid, lock=self._lock
+        )
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """The answer to one request."""
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        if len(request.content) > self.limits.body_bytes:
+            return answers.too_large()
+        route = routing.route(path)
+        if self.on_premises is not None and not isinstance(route, routing.TokenRoute):
+            route = self.on_premises.route(path)
+        try:
+            with self.limits.place(self._user(request)) if self._is_limited(request, route) else nullcontext():
+                return self._handled(request, route, path, query)
+        except Refusal as refusal:
+            return self._refused(refusal, request)
+
+    def _handled(
+        self, request: httpx.Request, route: routing.ApiRoute | routing.TokenRoute | None, path: str, query: str
+    ) -> httpx.Response:
+        if names_subscriptions(route) and self._serves(route) and request.method not in {"GET", "HEAD"}:
+            # Without the lock: the receiver may read from here while it is greeted.
+            return self._subscribed(request, route)
         with self._lock:
-            path, _, query = request.url.raw_path.decode("ascii").partition("?")
-            route = routing.route(path)
             if isinstance(route, routing.TokenRoute):
                 if request.method != "POST":
                     return httpx.Response(405, headers={"Allow": "POST"})
                 return self.tokens.answer(request, route.tenant, route.version)
-            try:
-                if path.startswith("/environments/v1."):
-                    return self._environments(request)
-                if route is None or not self._serves(route):
-                    return httpx.Response(404, headers={"Content-Type": "text/html"}, text="<h1>404 Not Found</h1>")
-                return self._api(request, route, query)
-            except Refusal as refusal:
-                return self._refused(refusal)
+            if path.startswith("/environments/v1.") and self.on_premises is None:
+                return self._environments(request)
+            if route is None or not self._serves(route):
+                return answers.unknown_place(self.uncertainties)
+            if self.on_premises is not None:
+                if not self.on_premises.api_enabled:
+                    return answers.switched_off()
+                if self.on_premises.user(request) is None:
+                    return answers.challenge(self.uncertainties)
+            return self._api(request, route, query)
+
+    def _is_limited(self, request: httpx.Request, route: routing.ApiRoute | routing.TokenRoute | None) -> bool:
+        """Whether the request is one of a known user, whose requests are counted."""
+        if not self.limits.on or not isinstance(route, routing.ApiRoute):
+            return False
+        return self.on_premises is not None or self.tokens.accepts(request)
+
+    def _user(self, request: httpx.Request) -> str:
+        return (self.on_premises and self.on_premises.user(request)) or self.client_id
+
+    def _subscribed(self, request: httpx.Request, route: routing.ApiRoute) -> httpx.Response:
+        with self._lock:
+            self._check_rights(request)
+        target = self.webhooks.write(request, route)
+        if target is None:
+            return self._answer(204, "")
+        context = f"{_base(request, route)}/$metadata#{target.context}"
+        status = 201 if request.method == "POST" else 200
+        return self._one(target, parse_query(target.entity, []), context, status)
 
     def control(self, name: str, body: Any) -> Any:
         """The control interface of the served simulator; see the module of the same name."""
         return control.answer(self, name, body)
 
     def _serves(self, route: routing.ApiRoute) -> bool:
+        if self.on_premises is not None:
+            return route.api == "v2.0" or route.api in self.apis.available
         known = (None, self.tenant.lower(), self.tenant_domain.lower())
         tenant = None if route.tenant is None else route.tenant.lower()
-        return tenant in known and route.environment.lower() == self.environment.lower()
+        here = tenant in known and route.environment.lower() == self.environment.lower()
+        return here and (route.api == "v2.0" or route.api in self.apis.available)
 
     def _environments(self, request: httpx.Request) -> httpx.Response:
         self._check_rights(request)
@@ -125,23 +163,61 @@ class BusinessCentral(Data):
 
     def _api(self, request: httpx.Request, route: routing.ApiRoute, query: str) -> httpx.Response:
         self._check_rights(request)
-        base = f"{request.url.scheme}://{request.url.netloc.decode()}{route.base}"
-        if not route.segments:
-            return self._service_document(base)
+        base = _base(request, route)
         pairs = parameters(query)
-        company = next((value for name, value in pairs if name.lower() == "company"), None)
-        target = routing.target(self._companies, route.segments, company)
+        if self.on_premises is not None:
+            self.on_premises.check_tenant(pairs)
+        if not route.segments or route.segments[0] in {"$metadata", "entityDefinitions"}:
+            return self._about(request, route, base)
+        if route.segments == ("$batch",):
+            return self._batch(request, base)
+        if route.segments[-1].startswith(actions.PREFIX):
+            return self._acted(request, route, pairs, base)
+        target = self._target(request, route, pairs)
         if request.method not in {"GET", "HEAD"}:
             return self._written(request, target, base)
         self._check_readable(target.entity.name)
-        parsed = parse_query(target.entity, pairs)
+        if target.media and target.record is not None and target.state is not None:
+            content, kind = content_of(target.state, target.record, target.media)
+            return self._answer(200 if content else 204, content, {"Content-Type": kind})
+        parsed = parse_query(target.entity, pairs, plain_words=self.uncertainties.plain_enum_words)
+        check_order(target.entity, parsed)
         context = f"{base}/$metadata#{target.context}"
+        if self.uncertainties.context_names_selection and parsed.shape.select is not None:
+            context += f"({','.join(name for name in target.entity.by_name if name in parsed.shape.select)})"
         if target.record is not None:
+            if self._is_known(request, target.record):
+                return self._answer(304, "")
             return self._one(target, parsed, context)
         return self._many(request, target, parsed, context)
 
+    def _target(self, request: httpx.Request, route: routing.ApiRoute, pairs: list[tuple[str, str]]) -> routing.Target:
+        if names_subscriptions(route):
+            return self.webhooks.target(route.segments)
+        reads = request.method in {"GET", "HEAD"}
+        read_only = request.headers.get("Data-Access-Intent", "").lower() == "readonly"
+        if read_only and not reads:
+            raise Refusal(400, "BadRequest_InvalidOperation", "The request changes data, but its intent is ReadOnly.")
+        replicated = reads and (read_only or route.api == FINANCE)
+        companies = self.replica.companies() if replicated else self._companies
+        if route.api != "v2.0":
+            return self.apis.target(route.api, companies, route.segments, pairs)
+        for segment in route.segments if not self.archives else ():
+            if segment.partition("(")[0] in ARCHIVE_SETS:
+                raise unknown_segment(segment.partition("(")[0])
+        company = next((value for name, value in pairs if name.lower() == "company"), request.headers.get("Company"))
+        return routing.target(companies, route.segments, company)
+
+    def _acted(
+        self, request: httpx.Request, route: routing.ApiRoute, pairs: list[tuple[str, str]], base: str
+    ) -> httpx.Response:
+        owner = replace(route, segments=route.segments[:-1])
+        result = actions.act(self, self._target(request, owner, pairs), route.segments[-1], request)
+        return self._answer(204, "", {"Location": f"{base}/{result}"})
+
     def _check_rights(self, request: httpx.Request) -> None:
-        self.tokens.check(request)
+        if self.on_premises is None:
+            self.tokens.check(request)
         if not self.app_enabled:
             raise invalid_credentials()
         if self.forbidden:
@@ -159,90 +235,57 @@ class BusinessCentral(Data):
             f"(TableData {ENTITY_SETS[entity].caption} Read: Base Application)",
         )
 
-    def _service_document(self, base: str) -> httpx.Response:
-        rows = ",".join(f'{{"name":"{name}","kind":"EntitySet","url":"{name}"}}' for name in ENTITY_SETS)
-        return self._answer(200, f'{{"@odata.context":"{base}/$metadata","value":[{rows}]}}')
+    def _about(self, request: httpx.Request, route: routing.ApiRoute, base: str) -> httpx.Response:
+        """What the API tells about itself."""
+        if request.method not in {"GET", "HEAD"}:
+            raise method_not_allowed(request.method, route.segments[0] if route.segments else "api")
+        sets = tuple((ALL_SETS if self.archives else ENTITY_SETS).values())
+        if route.api != "v2.0":
+            sets = tuple(self.apis.sets(route.api))
+        if not route.segments:
+            return self._answer(200, metadata.service_document(base, sets))
+        if len(route.segments) > 1:
+            raise unknown_segment(route.segments[1])
+        if route.segments[0] == "$metadata":
+            return self._answer(200, metadata.csdl(sets), {"Content-Type": "application/xml"})
+        return self._answer(200, metadata.entity_definitions(base, sets))
 
-    def _one(self, target: routing.Target, query: Query, context: str, status: int = 200) -> httpx.Response:
-        if target.record is None or target.state is None:
-            raise method_not_allowed("GET", target.entity.name)
-        self._reading(target.state, [target.record])
-        row = row_json(target.state, target.record, query.shape)
-        return self._answer(status, f'{{"@odata.context":"{context}/$entity",{row}}}')
+    def _batch(self, request: httpx.Request, base: str) -> httpx.Response:
+        if request.method != "POST":
+            raise method_not_allowed(request.method, "$batch")
+        parts = batch.parts_of(request)
+        if self.uncertainties.batch_parts_count:
+            self.limits.count(self._user(request), len(parts))
+        text = batch.carry_out(
+            request, parts, base, self._companies, self._part, goes_on=self.uncertainties.snapshot_batch_goes_on
+        )
+        return self._answer(200, text, {"Content-Type": "application/json; odata.metadata=minimal"})
 
-    def _many(self, request: httpx.Request, target: routing.Target, query: Query, context: str) -> httpx.Response:
-        state = target.state or self._companies[0]
-        records = target.records if target.records is not None else listed(state, target.entity, query)
-        size, applied = _preferred(request)
-        page = page_of(records, query, size)
-        if target.count:
-            headers = {"Content-Type": "text/plain; odata.metadata=minimal; odata.streaming=true"}
-            return self._answer(200, str(page.total), headers)
-        self._reading(state, page.records)
-        text = f'{{"@odata.context":{string_json(context)},'
-        if query.count:
-            text += f'"@odata.count":{page.total},'
-        text += f'"value":[{rows_json(state, page.records, query.shape)}]'
-        if page.after is not None:
-            text += f',"@odata.nextLink":{string_json(_next_link(request, page))}'
-        return self._answer(200, text + "}", {"Preference-Applied": "odata.maxpagesize"} if applied else {})
-
-    def _reading(self, state: CompanyState, records: Sequence[Record]) -> None:
-        if not self.reading_changes_orders:
-            return
-        for record in records:
-            if record.entity.name == "purchaseOrders" and decimal_of(record.values, "discountAmount"):
-                self._edits.touch(state, record)
+    def _part(self, request: httpx.Request) -> httpx.Response:
+        """The answer to one part of a batch."""
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        route = routing.route(path) if self.on_premises is None else self.on_premises.route(path)
+        try:
+            return self._handled(request, route, path, query)
+        except Refusal as refusal:
+            return self._refused(refusal, request)
 
     def _written(self, request: httpx.Request, target: routing.Target, base: str) -> httpx.Response:
-        record = writes.write(self._edits, target, request, self._fresh_guid())
+        if target.entity is CUSTOM_VALUES:
+            record = custom_values.write(self._edits, self.apis.numbers, target, request, self._fresh_guid())
+        else:
+            record = writes.write(self._edits, target, request, self._fresh_guid(), self.uncertainties)
         if record is None:
             return self._answer(204, "")
+        location = {"Location": f"{base}/{target.context}({record.id})"} if request.method == "POST" else {}
+        if location and "return-no-content" in request.headers.get("Prefer", ""):
+            return self._answer(204, "", location if self.uncertainties.new_records_header else {})
         query = parse_query(target.entity, [])
         shown = routing.Target(target.entity, target.context, target.state, record=record)
-        created = request.method == "POST"
-        response = self._one(shown, query, f"{base}/$metadata#{target.context}", 201 if created else 200)
-        if created:
-            response.headers["Location"] = f"{base}/{target.context}({record.id})"
+        response = self._one(shown, query, f"{base}/$metadata#{target.context}", 201 if location else 200)
+        response.headers.update(location)
         return response
 
-    def _refused(self, refusal: Refusal) -> httpx.Response:
-        end = f"  CorrelationId:  {self._fresh_guid()}." if refusal.correlated else ""
-        message = string_json(refusal.message + end)
-        text = f'{{"error":{{"code":"{refusal.code}","message":{message}}}}}'
-        return self._answer(refusal.status, text, {"Content-Type": "application/json; odata.metadata=minimal"})
 
-    def _answer(self, status: int, text: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        extra = {
-            "Date": format_datetime(self._now(), usegmt=True),
-            "Request-Id": self._fresh_guid(),
-            "ms-correlation-x": self._fresh_guid(),
-            "mise-correlation-id": self._fresh_guid(),
-        }
-        return httpx.Response(status, headers=_HEADERS | extra | (headers or {}), content=text.encode())
-
-    def _fresh_guid(self) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.base_url}/{next(self._guids)}"))
-
-
-def _preferred(request: httpx.Request) -> tuple[int, bool]:
-    """The page size a Prefer header asks for, never above the server's own, and whether it asked."""
-    for part in request.headers.get("Prefer", "").split(","):
-        name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "odata.maxpagesize" and value.strip().isdigit() and int(value) > 0:
-            return min(int(value), PAGE_SIZE), True
-    return PAGE_SIZE, False
-
-
-def _next_link(request: httpx.Request, page: Page) -> str:
-    """The same address with the skip token of the page's last row."""
-    kept = []
-    path, _, query = request.url.raw_path.decode("ascii").partition("?")
-    for part in query.split("&"):
-        name = unquote_plus(part.partition("=")[0])
-        if name == "$top":
-            kept.append(f"$top={page.top_left}")
-        elif part and name not in {"$skiptoken", "$skip"}:
-            kept.append(part)
-    kept.append(f"$skiptoken={page.after}")
-    return f"{request.url.scheme}://{request.url.netloc.decode()}{path}?{'&'.join(kept)}"
+def _base(request: httpx.Request, route: routing.ApiRoute) -> str:
+    return f"{request.url.scheme}://{request.url.netloc.decode()}{route.base}"

@@ -13,7 +13,7 @@ from tests.sandbox.business_central.amounts import currency_precision
 from tests.sandbox.business_central.document_sets import PARENT_TYPES
 from tests.sandbox.business_central.entities import BLANKS, EntitySet
 from tests.sandbox.business_central.errors import dangling_dimension
-from tests.sandbox.business_central.master_sets import ENTITY_SETS
+from tests.sandbox.business_central.master_sets import ALL_SETS
 from tests.sandbox.business_central.records import LINES_OF, NO_ID, CompanyData, Document, Line, Row
 
 # "kept": something beside the row changed (a dimension set), the row itself did not.
@@ -50,7 +50,10 @@ def completed(values: Row, entity: EntitySet) -> Row:
 
 @lru_cache(maxsize=64)
 def _blank_row(entity: str) -> Row:
-    return {prop.name: BLANKS[prop.kind] for prop in ENTITY_SETS[entity].properties}
+    return {
+        prop.name: prop.members[0] if prop.members and " " not in prop.members else BLANKS[prop.kind]
+        for prop in ALL_SETS[entity].properties
+    }
 
 
 class CompanyState:
@@ -60,12 +63,13 @@ class CompanyState:
         self._next_version = next_version
         self._indexes: dict[str, dict[str, Record]] = {}
         self.observers: list[Callable[[CompanyState, Change, Record], None]] = []
-        self.company = self._record(data.company, ENTITY_SETS["companies"])
-        self.sets: dict[str, dict[str, Record]] = {name: {} for name in ENTITY_SETS}
+        self.company = self._record(data.company, ALL_SETS["companies"])
+        self.sets: dict[str, dict[str, Record]] = {name: {} for name in ALL_SETS}
         for table, rows in data.tables.items():
             for row in rows:
-                self._keep(self._record(row, ENTITY_SETS[table]))
-        for entity, documents in data.documents.items():
+                self._keep(self._record(row, ALL_SETS[table]))
+        self.files = dict(data.files)
+        for entity, documents in (*data.documents.items(), *data.history.items()):
             for document in documents:
                 self.add_document(entity, document)
 
@@ -82,6 +86,7 @@ class CompanyState:
         """Gives the record a new row version."""
         record.version = self._next_version()
         record.rendered.clear()
+        self._indexes.pop(record.entity.name, None)
         created, record.fresh = record.fresh, False
         self.tell("created" if created else "updated", record)
 
@@ -113,11 +118,11 @@ class CompanyState:
 
     def add_row(self, entity: str, row: Row) -> Record:
         """Adds a master data row."""
-        return self._keep(self._record(row, ENTITY_SETS[entity]))
+        return self._keep(self._record(row, ALL_SETS[entity]))
 
     def add_document(self, entity: str, document: Document) -> Record:
         """Adds a document with its lines."""
-        record = self._keep(self._record(document.header, ENTITY_SETS[entity]))
+        record = self._keep(self._record(document.header, ALL_SETS[entity]))
         record.dimensions = dict(document.dimensions)
         record.dangling = document.dangling
         for line in document.lines:
@@ -127,7 +132,7 @@ class CompanyState:
     def add_line(self, document: Record, line: Line) -> Record:
         """Adds a line at its place by sequence."""
         record = self._record(
-            {**line.values, "documentId": document.id}, ENTITY_SETS[LINES_OF[document.entity.name]], document
+            {**line.values, "documentId": document.id}, ALL_SETS[LINES_OF[document.entity.name]], document
         )
         record.dimensions = dict(line.dimensions)
         self._keep(record)
@@ -150,6 +155,7 @@ class CompanyState:
         other = copy(self)
         other.observers = []
         other._indexes = {}
+        other.files = dict(self.files)
         other.sets = {name: {} for name in self.sets}
         for records in self.sets.values():
             for record in records.values():
@@ -157,11 +163,17 @@ class CompanyState:
                     other.take(record)
         return other
 
+    def go_back_to(self, earlier: CompanyState) -> None:
+        """Becomes what a twin made earlier still is; the twin is used up."""
+        self.sets = earlier.sets
+        self.files = earlier.files
+        self._indexes.clear()
+
     def take(self, record: Record) -> None:
         """Takes over a copy of another state's record with its lines, in place of the one it had."""
         self.drop(record.entity.name, record.id)
-        copied = _copied(record)
-        for each in (copied, *copied.lines):
+        own = copied(record)
+        for each in (own, *own.lines):
             self.sets[each.entity.name][each.id] = each
         self._indexes.pop(record.entity.name, None)
 
@@ -187,7 +199,7 @@ class CompanyState:
         """The dimension set of a document or line as rows, by dimension code; `Refusal` when it dangles."""
         if owner.dangling or (owner.parent is not None and owner.parent.dangling):
             raise dangling_dimension()
-        entity = ENTITY_SETS["dimensionSetLines"]
+        entity = ALL_SETS["dimensionSetLines"]
         for code, value_code in sorted(owner.dimensions.items()):
             dimension = self._dimension(code)
             value = self._dimension_value(dimension.id, value_code)
@@ -239,9 +251,10 @@ class CompanyState:
         return record
 
 
-def _copied(record: Record, parent: Record | None = None) -> Record:
+def copied(record: Record, parent: Record | None = None) -> Record:
+    """A copy of the record with its lines."""
     twin = replace(
         record, values=dict(record.values), parent=parent, lines=[], dimensions=dict(record.dimensions), rendered={}
     )
-    twin.lines = [_copied(line, twin) for line in record.lines]
+    twin.lines = [copied(line, twin) for line in record.lines]
     return twin

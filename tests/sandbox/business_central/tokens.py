@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from tests.sandbox.business_central.errors import invalid_credentials, no_credentials
+from tests.sandbox.business_central.errors import Refusal, invalid_credentials, no_credentials
 
 LIFETIME = timedelta(seconds=3599)
 _ANY_TENANT = frozenset({"common", "organizations"})
@@ -80,6 +80,14 @@ class Tokens:
         claims = self._claims(token.strip())
         if claims is None or claims["exp"] <= self._now().timestamp() or claims["number"] <= self._revoked_up_to:
             raise invalid_credentials()
+
+    def accepts(self, request: httpx.Request) -> bool:
+        """Whether the request carries a good token."""
+        try:
+            self.check(request)
+        except Refusal:
+            return False
+        return True
 
     def _grant(self, form: dict[str, str], tenant: str, version: str) -> dict[str, Any]:
         grant = form.get("grant_type", "")

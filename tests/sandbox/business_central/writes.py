@@ -1,19 +1,21 @@
 """Writes through the API: the checks of verbs, concurrency tokens and bodies, and the changes they let through.
 
-Documents and their dimension sets are created by the simulator's Python and control interfaces only; a POST for them is
-answered 501.
+Source: "Working with ETags in the API" and the error codes page. A change needs ``If-Match``: without a usable one it is
+refused with 400, with a stale one with 409; a deletion checks the header where it is sent.
 """
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
 
+from tests.sandbox.business_central import creation, dimension_writes, document_rules, line_rules
 from tests.sandbox.business_central.edits import Edits
-from tests.sandbox.business_central.encoding import decode, etag
+from tests.sandbox.business_central.encoding import decode, encode_enum, etag
 from tests.sandbox.business_central.entities import EntitySet
 from tests.sandbox.business_central.errors import (
     Refusal,
@@ -21,9 +23,11 @@ from tests.sandbox.business_central.errors import (
     method_not_allowed,
     no_concurrency_token,
 )
-from tests.sandbox.business_central.records import Row
+from tests.sandbox.business_central.media import store_content
+from tests.sandbox.business_central.records import LINES_OF, Row
 from tests.sandbox.business_central.routing import Target
 from tests.sandbox.business_central.store import CompanyState, Record
+from tests.sandbox.business_central.uncertainties import Uncertainties
 
 _FIXED_ON_LINES = {
     "documentId": 'The value for "documentId" cannot be modified.',
@@ -32,36 +36,78 @@ _FIXED_ON_LINES = {
 }
 
 
-def write(edits: Edits, target: Target, request: httpx.Request, fresh_guid: str) -> Record | None:
+def write(
+    edits: Edits, target: Target, request: httpx.Request, fresh_guid: str, unsure: Uncertainties | None = None
+) -> Record | None:
     """Carries out a POST, PATCH, PUT or DELETE; the record to show, None after a deletion, or `Refusal`."""
+    unsure = unsure or Uncertainties()
     entity, state, method = target.entity, target.state, request.method
-    to_collection = target.record is None
-    if state is None or not entity.writable or to_collection != (method == "POST"):
-        raise method_not_allowed(method, entity.name)
-    if entity.source == "dimensions" or (method == "POST" and entity.source != "table"):
-        raise Refusal(501, "BadRequest_MethodNotImplemented", "The sandbox does not do this through the API.")
-    if method == "POST":
-        return _create(edits, state, entity, _body(request), fresh_guid)
     record = target.record
-    if record is None:
+    if state is None or not entity.writable or (record is None) != (method == "POST"):
         raise method_not_allowed(method, entity.name)
-    _check_token(record, request, required=method != "DELETE")
-    if method == "DELETE":
-        if record.parent is None:
-            state.remove(record)
-        else:
-            edits.remove_line(state, record)
+    if record is None:
+        return _created(edits, state, target, json_body(request), fresh_guid, unsure)
+    if entity.source == "setup" and method == "DELETE":
+        raise method_not_allowed(method, entity.name)
+    check_token(record, request, required=method != "DELETE" or unsure.delete_needs_token)
+    if target.media:
+        store_content(state, record, target.media, request.content if method != "DELETE" else b"")
+        edits.touch(state, record)
         return None
-    changes = _changes(entity, _body(request))
-    if record.parent is None:
-        edits.edit_header(state, record, changes)
-    else:
-        edits.edit_line(state, record, changes)
+    if method == "DELETE":
+        _remove(edits, state, record)
+        return None
+    return _changed(edits, state, record, json_body(request), unsure)
+
+
+def _created(
+    edits: Edits, state: CompanyState, target: Target, body: dict[str, Any], fresh: str, unsure: Uncertainties
+) -> Record:
+    entity, owner = target.entity, target.owner
+    read = partial(changes_in, new=True, unsure=unsure)
+    if entity.source == "dimensions":
+        return dimension_writes.add(edits, state, owner, body)
+    if entity.source == "setup":
+        raise method_not_allowed("POST", entity.name)
+    if entity.source == "documents":
+        return creation.create_document(edits, state, entity, body, fresh, read)
+    if entity.source == "lines":
+        return creation.create_line(edits, state, owner, entity, body, fresh, read)
+    if entity.source == "contained":
+        return creation.create_contained(edits, state, owner, entity, read(entity, body), fresh)
+    return _create(edits, state, entity, read(entity, body), fresh)
+
+
+def _changed(edits: Edits, state: CompanyState, record: Record, body: dict[str, Any], unsure: Uncertainties) -> Record:
+    entity = record.entity
+    if entity.source == "dimensions":
+        return dimension_writes.change(edits, state, record, body)
+    changes = changes_in(entity, body, unsure=unsure)
+    if record.parent is not None:
+        document_rules.check_open(record.parent)
+        edits.edit_line(state, record, line_rules.changed_object(state, changes))
+        return record
+    if entity.source == "documents":
+        document_rules.check_open(record)
+        settled = document_rules.settled(state, entity.name, changes, new=False)
+        changes = {name: value for name, value in settled.items() if name in entity.by_name}
+    edits.edit_header(state, record, changes)
     return record
 
 
-def _create(edits: Edits, state: CompanyState, entity: EntitySet, body: dict[str, Any], fresh_guid: str) -> Record:
-    row = _changes(entity, body)
+def _remove(edits: Edits, state: CompanyState, record: Record) -> None:
+    if record.entity.source == "dimensions":
+        dimension_writes.remove(edits, state, record)
+    elif record.parent is not None:
+        document_rules.check_open(record.parent)
+        edits.remove_line(state, record)
+    else:
+        if record.entity.name in LINES_OF:
+            document_rules.check_open(record)
+        state.remove(record)
+
+
+def _create(edits: Edits, state: CompanyState, entity: EntitySet, row: Row, fresh_guid: str) -> Record:
     for key in ("number", "code"):
         taken = {record.values.get(key) for record in state.all_of(entity.name)}
         if key in row and row[key] in taken:
@@ -76,7 +122,8 @@ def _create(edits: Edits, state: CompanyState, entity: EntitySet, body: dict[str
     return record
 
 
-def _check_token(record: Record, request: httpx.Request, *, required: bool) -> None:
+def check_token(record: Record, request: httpx.Request, *, required: bool) -> None:
+    """Passes when If-Match is the record's ETag or a star (or absent, where it is not required), else raises `Refusal`."""
     token = request.headers.get("If-Match", "")
     if token == "*":
         return
@@ -88,7 +135,13 @@ def _check_token(record: Record, request: httpx.Request, *, required: bool) -> N
         raise entity_changed()
 
 
-def _body(request: httpx.Request) -> dict[str, Any]:
+def json_body(request: httpx.Request) -> dict[str, Any]:
+    """The JSON object that a request carries, or `Refusal`."""
+    kind = request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(
+            415, "BadRequest", f"A supported MIME type could not be found that matches the content type '{kind}'."
+        )
     try:
         body = json.loads(request.content, parse_float=Decimal)
     except ValueError as error:
@@ -98,7 +151,11 @@ def _body(request: httpx.Request) -> dict[str, Any]:
     return body
 
 
-def _changes(entity: EntitySet, body: dict[str, Any]) -> Row:
+def changes_in(
+    entity: EntitySet, body: dict[str, Any], *, new: bool = False, unsure: Uncertainties | None = None
+) -> Row:
+    """The properties that a body sets, as raw values, or `Refusal` where one may not be set."""
+    unsure = unsure or Uncertainties()
     changes: Row = {}
     for name, value in body.items():
         if name.startswith("@"):
@@ -112,10 +169,21 @@ def _changes(entity: EntitySet, body: dict[str, Any]) -> Row:
                 "property names that are defined by the type.",
             )
         if name == "id":
+            if new and unsure.posted_id_is_ignored:
+                continue
             raise Refusal(400, "Application_DialogException", 'The "id" cannot be changed.')
-        if entity.source == "lines" and name in _FIXED_ON_LINES:
+        fixed = entity.source == "lines" and name in _FIXED_ON_LINES
+        if fixed and not new:
             raise Refusal(400, "Application_DialogException", _FIXED_ON_LINES[name])
-        if not prop.writable:
+        if not prop.writable and not fixed:
             raise Refusal(400, "BadRequest_InvalidOperation", f"Control '{name}' is read-only.")
-        changes[name] = decode(prop, value)
+        decoded = decode(prop, value)
+        if (
+            prop.members
+            and isinstance(value, str)
+            and value != encode_enum(str(decoded))
+            and not unsure.plain_enum_words
+        ):
+            raise Refusal(400, "BadRequest", f"The string '{value}' is not a valid enumeration type constant.")
+        changes[name] = decoded
     return changes

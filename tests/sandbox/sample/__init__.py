@@ -9,6 +9,8 @@ from tests.sandbox.business_central.records import CompanyData, Document, Line
 from tests.sandbox.sample.catalogue import BLUEPRINTS
 from tests.sandbox.sample.documents import Maker
 from tests.sandbox.sample.masters import company_row, tables
+from tests.sandbox.sample.people import files, people_tables
+from tests.sandbox.sample.posted import archives, credit_memos, ledger_entries, receipts
 
 TRANSLATIONS = Path(__file__).with_name("translations.toml")
 
@@ -20,7 +22,17 @@ def companies() -> list[CompanyData]:
         rows = tables(blueprint)
         maker = Maker(blueprint, rows, random.Random(f"CRONUS {blueprint.key}"))
         documents = {"purchaseOrders": maker.all_orders(), "purchaseInvoices": maker.all_invoices()}
-        made.append(CompanyData(company_row(blueprint), rows, documents))
+        orders, invoices = documents["purchaseOrders"], documents["purchaseInvoices"]
+        memos = credit_memos(blueprint, invoices, rows["currencies"])
+        history = {
+            "purchaseReceipts": receipts(blueprint, orders),
+            "purchaseCreditMemos": memos,
+            "generalLedgerEntries": ledger_entries(blueprint, invoices, memos),
+            "purchaseOrderArchives": archives(blueprint, orders),
+        }
+        attached, content = files(blueprint, invoices)
+        rows |= people_tables(blueprint) | attached
+        made.append(CompanyData(company_row(blueprint), rows, documents, history, content))
     return made
 
 

@@ -36,7 +36,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "snc_platform_rest_api_access": (),
     "snc_basic_auth_api_access": (),
     "snc_read_only": (),
+    "user_admin": (),
 }
+EXPLICIT_ROLES = "com.glide.explicit_roles"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Access:
 
     store: Store
     rules: list[Rule] = field(default_factory=lambda: list(SHIPPED_RULES))
+    _explicit: tuple[int, bool] = (-1, True)
 
     def user(self, row: Row) -> User:
         """The user of a sys_user row, with the roles the role table holds at this moment."""
@@ -110,7 +113,7 @@ class Access:
         """Gives a user a role; contained roles become rows of their own, marked as inherited."""
         with self.store.lock:
             (user,) = self.store.find("sys_user", {"user_name": user_name})
-            self._grant(user["sys_id"], role, inherited="false")
+            self._grant(user["sys_id"], role)
 
     def revoke(self, user_name: str, role: str) -> None:
         """Takes one role away, and only this one."""
@@ -130,7 +133,7 @@ class Access:
             return False
         if user.is_admin:
             return True
-        if "snc_internal" not in user.roles:
+        if "snc_internal" not in user.roles and self._explicit_roles():
             return False
         decisive = self._decisive(operation, table, "")
         return operation == "read" if decisive is None else bool(user.roles & decisive.roles)
@@ -142,6 +145,13 @@ class Access:
         decisive = self._decisive(operation, table, column)
         return decisive is None or bool(user.roles & decisive.roles)
 
+    def query_allowed(self, user: User, table: str, column: str, kind: str) -> bool:
+        """Whether the user may use the column in a query; `kind` is ``query_match`` or ``query_range``."""
+        if user.is_admin:
+            return True
+        decisive = self._decisive(kind, table, column)
+        return decisive is None or bool(user.roles & decisive.roles)
+
     def row_condition(self, user: User, table: str) -> str:
         """The encoded query every visible row of the table matches; empty when all are visible."""
         if user.is_admin:
@@ -149,13 +159,22 @@ class Access:
         decisive = self._decisive("read", table, "")
         return decisive.condition if decisive is not None else ""
 
+    def _explicit_roles(self) -> bool:
+        """Whether the plugin is active that keeps out users with neither an internal nor an external role."""
+        generation = self.store.generation(("v_plugin",))
+        if self._explicit[0] != generation:
+            rows = self.store.find("v_plugin", {"id": EXPLICIT_ROLES})
+            self._explicit = (generation, bool(rows) and rows[0]["active"] == "active")
+        return self._explicit[1]
+
     def _decisive(self, operation: str, table: str, column: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.fits(operation, table, column)), None)
 
-    def _grant(self, user_id: str, role: str, *, inherited: str) -> None:
+    def _grant(self, user_id: str, role: str, container: str = "") -> None:
         known = self.store.find("sys_user_role", {"name": role})
         role_id = known[0]["sys_id"] if known else self.store.insert("sys_user_role", {"name": role})
         if not self.store.find("sys_user_has_role", {"user": user_id, "role": role_id}):
-            self.store.insert("sys_user_has_role", {"user": user_id, "role": role_id, "inherited": inherited})
+            inheritance = {"inherited": "true" if container else "false", "included_in_role": container}
+            self.store.insert("sys_user_has_role", {"user": user_id, "role": role_id, **inheritance})
         for contained in ROLES.get(role, ()):
-            self._grant(user_id, contained, inherited="true")
+            self._grant(user_id, contained, role_id)

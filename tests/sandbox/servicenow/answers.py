@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 
 JSON_TYPE = "application/json;charset=UTF-8"
-NOT_AUTHENTICATED = ("User is not authenticated", "Required to provide Auth information")
 
 
 class Refusal(Exception):
@@ -34,11 +33,6 @@ def json_answer(status: int, body: Any, headers: Mapping[str, str] | None = None
     """A JSON answer."""
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return httpx.Response(status, headers={"Content-Type": JSON_TYPE, **(headers or {})}, content=content)
-
-
-def unauthenticated() -> Refusal:
-    """No, wrong or expired credentials."""
-    return Refusal(401, *NOT_AUTHENTICATED, headers={"WWW-Authenticate": 'BASIC realm="Service-now"'})
 
 
 def no_such_record() -> Refusal:

@@ -21,6 +21,8 @@ MAX_INPUT, MAX_OUTPUT, LARGEST_INPUT = 5_242_880, 10_485_760, 10_485_760
 Dispatch = Callable[[Call], httpx.Response]
 # The virtual seconds a call will take, known before it runs.
 Forecast = Callable[[Call], float]
+# Whether the batch ends at a call, ``before`` or ``after`` it took effect.
+Cut = Callable[[Call], str]
 Body = dict[str, Any]
 
 
@@ -31,9 +33,10 @@ class Batch:
     listed as unserviced. Whether the item at the cut-off has still taken effect is a switch.
     """
 
-    def __init__(self, dispatch: Dispatch, forecast: Forecast) -> None:
+    def __init__(self, dispatch: Dispatch, forecast: Forecast, cut: Cut) -> None:
         self._dispatch = dispatch
         self._forecast = forecast
+        self._cut = cut
 
     def posted(self, call: Call) -> httpx.Response:
         """``POST /api/now/v1/batch``."""
@@ -53,13 +56,14 @@ class Batch:
             if isinstance(inner, Refusal):
                 serviced.append(_serviced(item, inner.answer(), 0.0))
                 continue
-            if spent + self._forecast(inner) > BUDGET_SECONDS:
-                if call.instance.switches.commit_at_cutoff:
+            cut = self._cut(inner)
+            if cut or spent + self._forecast(inner) > BUDGET_SECONDS:
+                if cut == "after" or (not cut and call.instance.switches.commit_at_cutoff):
                     self._answer(inner)
                 break
             answer = self._answer(inner)
             spent += inner.seconds
-            if len(answer.content) > max_output:
+            if len(answer.content) > max_output or spent > BUDGET_SECONDS:
                 break
             serviced.append(_serviced(item, answer, inner.seconds))
         unserviced = [str(item["id"]) for item in items[len(serviced) :]]

@@ -1,148 +1,139 @@
-"""Who calls: Basic credentials, bearer tokens, and the token endpoint that gives them out."""
+"""Who calls: passwords, bearer tokens, API keys and session cookies, each tried as the request presents it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, unquote_plus
+from datetime import datetime
 
 import httpx
 
+from tests.sandbox.servicenow import api_keys
 from tests.sandbox.servicenow.access import Access, User
-from tests.sandbox.servicenow.answers import json_answer, unauthenticated
+from tests.sandbox.servicenow.answers import Refusal
 from tests.sandbox.servicenow.properties import Properties
+from tests.sandbox.servicenow.sessions import Session
 from tests.sandbox.servicenow.store import Row, Store
+from tests.sandbox.servicenow.switches import Switches
+from tests.sandbox.servicenow.tokens import Tokens
 
-TOKEN_LIFE = timedelta(seconds=1799)
-REFRESH_LIFE = timedelta(days=100)
-
-
-@dataclass
-class Token:
-    """One access or refresh token."""
-
-    text: str
-    client_id: str
-    user_id: str
-    expires: datetime
+BASIC_ROLE = "snc_basic_auth_api_access"
+BASIC_RESTRICTED = "glide.authenticate.basic_auth.restriction.enforce"
+BASIC_ROLES = "glide.authenticate.basic_auth.allowed_roles"
+COOKIES_END = "glide.authenticate.oauth.post.token.expiration.cookie_auth.disabled"
 
 
-class Refused(Exception):
-    """The token endpoint says no."""
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. `client` is the OAuth client behind a bearer token, `token` that token."""
 
-    def __init__(self, error: str = "server_error", description: str = "access_denied") -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
+    user: User
+    client: Row | None = None
+    token: str = ""
 
 
 class Credentials:
-    """Checks credentials against the user and client tables, and keeps the tokens given out."""
+    """Checks what a request presents against the tables, and counts failed log-ins."""
 
-    def __init__(self, store: Store, access: Access, properties: Properties, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        properties: Properties,
+        switches: Switches,
+        now: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._access = access
         self._properties = properties
+        self._switches = switches
         self._now = now
-        self._tokens: dict[str, Token] = {}
-        self._refresh: dict[str, Token] = {}
-        self._made = 0
+        self._failed: Counter[str] = Counter()
+        self.tokens = Tokens(store, properties, now, self._by_password)
 
-    def user(self, request: httpx.Request) -> User:
-        """The caller, or the 401 refusal."""
+    def caller(self, request: httpx.Request, session: Session) -> Caller:
+        """The caller, or the 401 refusal. A session remembers who came in with it."""
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        row: Row | None = None
-        if scheme.casefold() == "basic":
-            row = self._by_password(*_pair(value))
+        key = api_keys.presented(request)
+        if key:
+            row = self._active(api_keys.user_of(self._store, key, request, self._now()))
+            caller = Caller(self._access.user(row)) if row is not None else None
+        elif scheme.casefold() == "basic":
+            caller = self._basic(*pair(value))
         elif scheme.casefold() == "bearer":
-            token = self._tokens.get(value)
-            if token is not None and token.expires > self._now():
-                row = self._active(self._store.get("sys_user", token.user_id))
-        if row is None:
-            raise unauthenticated()
-        user = self._access.user(row)
-        if scheme.casefold() == "basic" and self._properties.on("glide.authenticate.basic_auth.restriction.enforce"):
-            extra = self._properties.text("glide.authenticate.basic_auth.allowed_roles").split(",")
-            if not user.roles & {"snc_basic_auth_api_access", *extra}:
-                raise unauthenticated()
-        return user
+            caller = self._bearer(value) or self._of_session(session, value)
+        else:
+            caller = self._of_session(session, session.token) if not scheme else None
+        if caller is None:
+            raise self.unauthenticated()
+        session.user_id, session.token = caller.user.sys_id, caller.token
+        return caller
 
     def revoke_tokens(self) -> None:
         """Forgets every token, as a restart of the instance or an administrator would."""
-        self._tokens.clear()
-        self._refresh.clear()
+        self.tokens.revoke()
 
-    def token(self, request: httpx.Request) -> httpx.Response:
-        """Answers ``POST /oauth_token.do``. Parameters in the address are not read."""
-        form = dict(parse_qsl(request.content.decode("utf-8", "replace"), keep_blank_values=True))
-        if not self._properties.on("glide.oauth.allow.parameters.in.post.body.only", default=True):
-            form = dict(request.url.params) | form
-        try:
-            client = self._client(request, form)
-            user_id, with_refresh = self._user_of_grant(client, form)
-        except Refused as refused:
-            return json_answer(401, {"error_description": refused.description, "error": refused.error})
-        token = self._issue(self._tokens, client["client_id"], user_id, TOKEN_LIFE)
-        body: dict[str, object] = {"access_token": token.text}
-        if with_refresh:
-            body["refresh_token"] = self._issue(self._refresh, client["client_id"], user_id, REFRESH_LIFE).text
-        left = int((token.expires - self._now()).total_seconds())
-        return json_answer(200, body | {"scope": "useraccount", "token_type": "Bearer", "expires_in": left})
+    def unauthenticated(self, headers: dict[str, str] | None = None) -> Refusal:
+        """No, wrong or expired credentials."""
+        return Refusal(
+            401,
+            self._switches.unauthenticated_message,
+            "Required to provide Auth information",
+            headers={"WWW-Authenticate": 'BASIC realm="Service-now"', **(headers or {})},
+        )
 
-    def _client(self, request: httpx.Request, form: dict[str, str]) -> Row:
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        if scheme.casefold() == "basic":
-            client_id, secret = (unquote_plus(part) for part in _pair(value))
-        else:
-            client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-        known = self._store.find("oauth_entity", {"client_id": client_id})
-        if not known or known[0]["active"] != "true":
-            raise Refused("invalid_client")
-        if known[0]["client_secret"] != secret:
-            raise Refused
-        return known[0]
+    def _basic(self, user_name: str, password: str) -> Caller | None:
+        row = self._by_password(user_name, password)
+        if row is None:
+            return None
+        if self._switches.mfa_on_basic:
+            raise self.unauthenticated({"X-MFA_TOKEN": "invalid"})
+        user = self._access.user(row)
+        if self._properties.on(BASIC_RESTRICTED):
+            extra = self._properties.text(BASIC_ROLES).split(",")
+            if not user.roles & {BASIC_ROLE, *extra}:
+                return None
+        return Caller(user)
 
-    def _user_of_grant(self, client: Row, form: dict[str, str]) -> tuple[str, bool]:
-        grant = form.get("grant_type")
-        if grant == "client_credentials":
-            if not self._properties.on("glide.oauth.inbound.client.credential.grant_type.enabled"):
-                raise Refused
-            user = self._active(self._store.get("sys_user", client["user"])) if client["user"] else None
-            if user is None:
-                raise Refused("unauthorized_client", "OAuth integration user is not configured for this client")
-            return user["sys_id"], False
-        if grant == "password" and not self._properties.on("glide.oauth.inbound.ropc.grant_type.disabled"):
-            user = self._by_password(form.get("username", ""), form.get("password", ""))
-            if user is not None:
-                return user["sys_id"], True
-        if grant == "refresh_token":
-            token = self._refresh.get(form.get("refresh_token", ""))
-            if token is not None and token.client_id == client["client_id"] and token.expires > self._now():
-                return token.user_id, True
-        raise Refused
+    def _bearer(self, text: str) -> Caller | None:
+        token = self.tokens.live(text)
+        row = self._active(self._store.get("sys_user", token.user_id)) if token is not None else None
+        if token is None or row is None:
+            return None
+        clients = self._store.find("oauth_entity", {"client_id": token.client_id})
+        return Caller(self._access.user(row), clients[0] if clients else None, text)
 
-    def _issue(self, kept: dict[str, Token], client_id: str, user_id: str, life: timedelta) -> Token:
-        for token in kept.values():
-            if (token.client_id, token.user_id) == (client_id, user_id) and token.expires > self._now():
-                return token
-        self._made += 1
-        text = hashlib.sha256(f"{client_id}/{user_id}/{self._made}".encode()).hexdigest()
-        kept[text] = Token(text, client_id, user_id, self._now() + life)
-        return kept[text]
+    def _of_session(self, session: Session, token: str) -> Caller | None:
+        """Whoever the session belongs to, unless it was made with another token or ended with its own."""
+        if not self._switches.session_logs_in or not session.user_id or session.token != token:
+            return None
+        if token and self._properties.on(COOKIES_END, default=True) and self.tokens.live(token) is None:
+            return None
+        row = self._active(self._store.get("sys_user", session.user_id))
+        return Caller(self._access.user(row), token=token) if row is not None else None
 
     def _by_password(self, user_name: str, password: str) -> Row | None:
         known = self._store.find("sys_user", {"user_name": user_name}) if user_name else []
-        return self._active(known[0]) if known and password and known[0]["user_password"] == password else None
+        if not known:
+            return None
+        row = known[0]
+        if password and row["user_password"] == password:
+            self._failed.pop(row["sys_id"], None)
+            return self._active(row)
+        self._failed[row["sys_id"]] += 1
+        if self._failed[row["sys_id"]] == self._switches.failed_logins_until_lock:
+            self._store.update("sys_user", row["sys_id"], {"locked_out": "true"})
+        return None
 
     def _active(self, row: Row | None) -> Row | None:
         return row if row is not None and row["active"] == "true" and row["locked_out"] != "true" else None
 
 
-def _pair(encoded: str) -> tuple[str, str]:
+def pair(encoded: str) -> tuple[str, str]:
+    """User and password of a Basic header; empty when it cannot be read."""
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):

@@ -20,9 +20,9 @@ INVOICE, INVOICE_LINE = "sn_spend_intg_imp_invoice", "sn_spend_intg_imp_invoice_
 class Desk:
     """A simulator, its clock and a client."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, row_seconds: float = 0.0) -> None:
         self.time = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
-        self.simulator = ServiceNow(now=lambda: self.time, seed=sample.SEED)
+        self.simulator = ServiceNow(now=lambda: self.time, seed=sample.SEED, row_seconds=row_seconds)
         self.tables = self.simulator.tables
         transport = InProcess(Exchange(self.simulator.handle))
         self.client = httpx.Client(transport=transport, base_url=BASE, auth=(CONNECTOR_USER, CONNECTOR_PASSWORD))

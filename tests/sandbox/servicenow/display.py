@@ -33,6 +33,7 @@ class _Field:
     steps: tuple[Column, ...]
     column: Column
     labels: dict[str, str]
+    blank: bool
 
 
 class Renderer:
@@ -47,8 +48,11 @@ class Renderer:
         fields: Sequence[str],
         shape: Shape,
         instance_url: str,
+        *,
+        blank_unreadable: bool = False,
     ) -> None:
         self._store = store
+        self._blank_unreadable = blank_unreadable
         self._shape = shape
         self._instance_url = instance_url
         self._zone = ZoneInfo(user.time_zone)
@@ -70,10 +74,14 @@ class Renderer:
                 return None
             holder, owner = owner, column.reference
         labels = {row["value"]: row["label"] for row in choices_of(self._store, holder, last.name)}
-        return _Field(path, tuple(steps), last, labels)
+        # What the caller may not read shows empty, and so does everything behind it.
+        blank = self._blank_unreadable and any(
+            column.reference and not access.allowed(user, "read", column.reference) for column in columns
+        )
+        return _Field(path, tuple(steps), last, labels, blank)
 
     def _value(self, field: _Field, row: Row) -> Any:
-        current: Row | None = row
+        current: Row | None = None if field.blank else row
         for step in field.steps:
             current = self._store.get(step.reference, current[step.name]) if current is not None else None
         value = current[field.column.name] if current is not None else ""

@@ -5,36 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 
-from tests.sandbox.servicenow.access import Access, User
+from tests.sandbox.servicenow.access import ADMIN, Access, User
 from tests.sandbox.servicenow.display import Renderer, Shape
+from tests.sandbox.servicenow.policies import Policies
 from tests.sandbox.servicenow.properties import Properties
 from tests.sandbox.servicenow.scripting import Scripting
 from tests.sandbox.servicenow.selection import Selection
 from tests.sandbox.servicenow.store import Store
+from tests.sandbox.servicenow.switches import Switches
 
-
-@dataclass
-class Switches:
-    """Behaviours the vendor does not document, so that a test can ask for either.
-
-    `commit_at_cutoff`: the batch item that was running when the time ran out has taken effect though it is listed as
-    unserviced. `case_sensitive_queries`: string conditions tell upper from lower case. `nested_batches`: a batch may be an
-    item of a batch. `transform_synchronously`: the import set tables' business rule of that name is on.
-    `order_status_from_lines`: the status column of a purchase order follows its calculated state, whatever was imported.
-    `approve_complete_drafts`: the invoice job approves Drafts that lack nothing. `log_each_invoice`: the log of the AP
-    Invoice API has one row per invoice, else one per batch.
-    """
-
-    commit_at_cutoff: bool = False
-    case_sensitive_queries: bool = False
-    nested_batches: bool = False
-    transform_synchronously: bool = True
-    order_status_from_lines: bool = False
-    approve_complete_drafts: bool = False
-    log_each_invoice: bool = True
+__all__ = ["Call", "Instance", "Switches"]
 
 
 @dataclass
@@ -48,19 +32,27 @@ class Instance:
     properties: Properties
     row_seconds: float
     switches: Switches = field(default_factory=Switches)
+    policies: Policies = field(init=False)
+
+    def __post_init__(self) -> None:
+        system = User("", "system", frozenset({ADMIN}))
+        self.policies = Policies(self.store, lambda: self.selection(system))
 
     def selection(self, user: User) -> Selection:
         """Queries on behalf of a user."""
         return Selection(
             self.store,
-            Scripting(user.sys_id, user.name, self.now().astimezone(UTC)),
+            Scripting(user.sys_id, user.name, self.now().astimezone(UTC), ZoneInfo(user.time_zone)),
             no_rows_when_invalid=self.properties.on("glide.invalid_query.returns_no_rows"),
             case_sensitive=self.switches.case_sensitive_queries,
+            may_query=lambda table, column, kind: self.access.query_allowed(user, table, column, kind),
+            blocked=self.switches.query_acl_effect,
         )
 
     def renderer(self, user: User, table: str, fields: Sequence[str], shape: Shape) -> Renderer:
         """Answers for a user."""
-        return Renderer(self.store, self.access, user, table, fields, shape, self.url)
+        blank = self.switches.blank_unreadable_references
+        return Renderer(self.store, self.access, user, table, fields, shape, self.url, blank_unreadable=blank)
 
 
 @dataclass

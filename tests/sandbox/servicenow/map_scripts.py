@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.sandbox.servicenow.attachment_files import copy_files
 from tests.sandbox.servicenow.store import Row, Store
 
 
@@ -73,9 +74,60 @@ def invoice_of_line(transform: Transform, table: str, column: str, text: str) ->
     return found[0]["sys_id"]
 
 
+def line_of_order(transform: Transform, table: str, column: str, text: str) -> str:
+    """The line of the purchase order the row names, within its ERP source."""
+    order = transform.source["u_erp_po_number"]
+    found = within_erp_source(transform, "sn_shop_purchase_order", "erp_number", order)
+    lines = transform.store.find(table, {"purchase_order": found, column: text}) if found else []
+    if not lines:
+        raise RowError(f"Line {text} of purchase order {order} does not exist")
+    return lines[0]["sys_id"]
+
+
+def line_of_invoice(transform: Transform, table: str, column: str, text: str) -> str:
+    """The line of the invoice the row names by its external number and source."""
+    number = transform.source["u_external_invoice_number"]
+    invoice = invoice_of_line(transform, "sn_shop_invoice", "external_invoice_number", number)
+    lines = transform.store.find(table, {"invoice": invoice, column: text})
+    if not lines:
+        raise RowError(f"Line {text} of invoice {number} does not exist")
+    return lines[0]["sys_id"]
+
+
+def one_allocation_per_type(transform: Transform) -> None:
+    """An invoice line takes one allocation of each type."""
+    key = {name: transform.target.get(name, "") for name in ("invoice_line", "allocation_type")}
+    if key["invoice_line"] and transform.store.find(transform.target_table, key):
+        raise RowError(
+            "Allocation type already exists for this invoice line. Verify the information is correct before proceeding."
+        )
+
+
+def company_of_supplier(transform: Transform) -> None:
+    """An onboarded supplier has a company record, which systems without the add-on read."""
+    if transform.source["u_onboarded"].casefold() not in {"true", "yes", "1"} or not transform.target_id:
+        return
+    supplier = transform.store.get(transform.target_table, transform.target_id)
+    if supplier is not None and not supplier["company"]:
+        company = transform.store.insert("core_company", {"name": supplier["legal_name"], "vendor": "true"})
+        transform.store.update(transform.target_table, supplier["sys_id"], {"company": company})
+
+
+def copy_attachments(transform: Transform) -> None:
+    """Files on the staging row go to the record it became."""
+    if transform.target_id:
+        copy_files(transform.store, transform.source["sys_id"], transform.target_table, transform.target_id)
+
+
 SOURCE_SCRIPTS: dict[str, SourceScript] = {
     "withinErpSource": within_erp_source,
     "orderOfLine": order_of_line,
     "invoiceOfLine": invoice_of_line,
+    "lineOfOrder": line_of_order,
+    "lineOfInvoice": line_of_invoice,
 }
-EVENT_SCRIPTS: dict[str, EventScript] = {}
+EVENT_SCRIPTS: dict[str, EventScript] = {
+    "oneAllocationPerType": one_allocation_per_type,
+    "companyOfSupplier": company_of_supplier,
+    "copyAttachments": copy_attachments,
+}

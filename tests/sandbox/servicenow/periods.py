@@ -1,4 +1,4 @@
-"""Spans of the calendar: moving a moment by units, and where the day, week, month, quarter or year around it begins and ends."""
+"""Spans of the calendar: moving a moment by units, and where the unit around a moment begins and ends."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def moved(moment: datetime, unit: str, count: int) -> datetime | None:
 def start_of(moment: datetime, unit: str) -> datetime:
     """Where the unit around the moment begins; weeks begin on Monday."""
     if unit in {"second", "minute", "hour"}:
-        kept = {"second": {}, "minute": {"second": 0}, "hour": {"minute": 0, "second": 0}}[unit]
-        return moment.replace(microsecond=0, **kept)
+        minute = 0 if unit == "hour" else moment.minute
+        return moment.replace(minute=minute, second=moment.second if unit == "second" else 0, microsecond=0)
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     if unit == "week":
         return day - timedelta(days=day.weekday())

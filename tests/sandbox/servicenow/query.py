@@ -54,7 +54,9 @@ SYNONYMS = {"CONTAINS": "LIKE", "DOES NOT CONTAIN": "NOT LIKE"}
 FIELD = r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*"
 CONDITION = re.compile(f"({FIELD})({'|'.join(map(re.escape, OPERATORS))})(.*)", re.DOTALL)
 ORDER = re.compile(f"ORDERBY(DESC)?({FIELD})")
-RELATED = re.compile(rf"RLQUERY([a-z]\w*)\.({FIELD}),\s*(BETWEEN|!=|<=|>=|=|<|>)\s*(\d+)(?:@(\d+))?(?:,(.*))?", re.DOTALL)
+RELATED = re.compile(
+    rf"RLQUERY([a-z]\w*)\.({FIELD}),\s*(BETWEEN|!=|<=|>=|=|<|>)\s*(\d+)(?:@(\d+))?(?:,(.*))?", re.DOTALL
+)
 JOIN = re.compile(rf"JOIN([a-z]\w*)\.({FIELD})=([a-z]\w*)\.({FIELD})!(.*)", re.DOTALL)
 END_OF_RELATED, TEXT_SEARCH, MANY_TO_MANY = "ENDRLQUERY", "123TEXTQUERY321=", "m2m"
 
@@ -174,4 +176,6 @@ def _related(clause: str, inner: list[str]) -> Related | None:
     if found is None:
         return None
     first = [found[6]] if found[6] and found[6] != MANY_TO_MANY else []
-    return Related(found[1], found[2], found[3], int(found[4]), int(found[5] or found[4]), parse("^".join(first + inner)))
+    return Related(
+        found[1], found[2], found[3], int(found[4]), int(found[5] or found[4]), parse("^".join(first + inner))
+    )

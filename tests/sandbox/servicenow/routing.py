@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import httpx
 
 from tests.sandbox.servicenow.answers import Refusal
+from tests.sandbox.servicenow.apis import TABLE, name_of
 from tests.sandbox.servicenow.instance import Call
+from tests.sandbox.servicenow.xml_answers import XML_NAMES, accepts, read
 
 VERSION = r"(?:(?P<version>v[12])/)?"
 BODIES = frozenset({"POST", "PUT", "PATCH"})
@@ -70,13 +72,14 @@ class Routes:
 
 
 def _check_headers(call: Call) -> None:
-    accepted = {part.split(";")[0].strip().casefold() for part in call.headers.get("Accept", "*/*").split(",")}
-    if not accepted & JSON_NAMES:
+    accepted = accepts(call.headers.get("Accept", ""))
+    with_xml = XML_NAMES if name_of(call.url.path) == TABLE else frozenset()
+    if not accepted & (JSON_NAMES | with_xml):
         raise Refusal(406, "Not Acceptable", f"Accept {', '.join(sorted(accepted))} is not supported")
     if call.method not in BODIES:
         return
     sent = call.headers.get("Content-Type", "application/json").split(";")[0].strip().casefold()
-    if sent != "application/json":
+    if sent != "application/json" and sent not in with_xml:
         raise Refusal(415, "Unsupported Media Type", f"Content-Type {sent} is not supported")
     if len(call.content) > MAX_CONTENT:
         raise Refusal(
@@ -84,6 +87,8 @@ def _check_headers(call: Call) -> None:
             "Exception while reading request",
             f"Rejected large REST payload with content-length = {len(call.content)} bytes. Max allowed: {MAX_CONTENT} bytes.",
         )
+    if sent in with_xml:
+        call.content = read(call.content)
 
 
 def _without_length(headers: httpx.Headers) -> dict[str, str]:

@@ -2,74 +2,83 @@
 
 from __future__ import annotations
 
+from tests.sandbox.servicenow.order_states import STATE
 from tests.sandbox.servicenow.schema import Column, Table, reference
 
 
-def _amount(name: str) -> Column:
+def amount(name: str) -> Column:
+    """A column that holds a number with decimals."""
     return Column(name, type="decimal", max_length=20)
 
 
-def _number() -> Column:
+def numbered() -> Column:
+    """The column of automatic numbers, which name the record."""
     return Column("number", display=True)
 
 
-def _text(name: str, length: int = 100) -> Column:
+def text(name: str, length: int = 100) -> Column:
+    """A text column."""
     return Column(name, max_length=length)
 
 
+ADDRESS = ("street", "city", "state_or_province", "zip_or_postal_code", "country")
+
 TARGETS = (
-    Table("sn_shop_order", (_number(),), label="Order", scope="sn_shop"),
+    Table("sn_shop_order", (numbered(),), label="Order", scope="sn_shop"),
     Table(
         "sn_shop_purchase_order",
         (
-            _text("status"),
+            text("status"),
             reference("supplier", "sn_fin_supplier"),
             reference("cost_center", "cmn_cost_center"),
             reference("legal_entity", "sn_fin_legal_entity"),
             reference("payment_term", "sn_shop_payment_term"),
-            _text("purchase_order_type"),
-            _amount("total_amount"),
-            _text("currency", 3),
-            _text("erp_number"),
+            text("purchase_order_type"),
+            amount("total_amount"),
+            text("currency", 3),
+            text("erp_number"),
             reference("erp_source", "sn_fin_erp_source", label="ERP source"),
+            STATE,
         ),
         label="Purchase Order",
         extends="sn_shop_order",
         prefix="PO",
         scope="sn_shop",
     ),
-    Table("sn_shop_line", (_number(),), label="Line", scope="sn_shop"),
+    Table("sn_shop_line", (numbered(),), label="Line", scope="sn_shop"),
     Table("sn_shop_order_line", (), label="Order Line", extends="sn_shop_line", scope="sn_shop"),
     Table(
         "sn_shop_purchase_order_line",
         (
             reference("purchase_order", "sn_shop_purchase_order"),
-            _text("erp_line_number"),
-            _text("short_description", 255),
-            _text("product_name", 255),
-            _amount("purchased_quantity"),
-            _amount("unit_price"),
-            _text("uom"),
-            _amount("total_line_amount"),
-            _amount("tax_amount"),
+            text("erp_line_number"),
+            text("short_description", 255),
+            text("product_name", 255),
+            amount("purchased_quantity"),
+            amount("unit_price"),
+            text("uom"),
+            amount("total_line_amount"),
+            amount("tax_amount"),
             Column("expected_delivery_date", type="glide_date"),
             reference("cost_center", "cmn_cost_center"),
             reference("general_ledger_account", "sn_fin_gl_account"),
+            STATE,
+            Column("received_quantity", type="decimal", max_length=20, calculated=True),
         ),
         label="Purchase Order Line",
         extends="sn_shop_order_line",
         prefix="POL",
         scope="sn_shop",
     ),
-    Table("sn_fin_base_invoice", (_number(),), label="Base Invoice", scope="sn_fin"),
+    Table("sn_fin_base_invoice", (numbered(),), label="Base Invoice", scope="sn_fin"),
     Table(
         "sn_shop_invoice",
         (
-            _text("external_invoice_number"),
-            _text("external_invoice_source"),
+            text("external_invoice_number"),
+            text("external_invoice_source"),
             reference("erp_source", "sn_fin_erp_source", label="ERP source"),
-            _text("erp_number"),
-            _text("supplier_invoice_number"),
+            text("erp_number"),
+            text("supplier_invoice_number"),
             reference("supplier", "sn_fin_supplier"),
             reference("legal_entity", "sn_fin_legal_entity"),
             reference("purchase_order", "sn_shop_purchase_order"),
@@ -83,18 +92,35 @@ TARGETS = (
                     ("credit_memo", "Credit memo"),
                 ),
             ),
-            _amount("subtotal"),
-            _amount("invoice_amount"),
-            _amount("tax_amount"),
-            _text("currency", 3),
+            amount("subtotal"),
+            amount("invoice_amount"),
+            amount("tax_amount"),
+            text("currency", 3),
+            amount("shipping_amount"),
+            amount("other_charges"),
+            amount("discounts"),
+            reference("payment_terms", "sn_shop_payment_term"),
+            reference("business_owner", "sys_user"),
+            text("supplier_tax_id"),
+            text("inbound_source"),
+            text("original_invoice"),
+            Column("due_date", type="glide_date"),
+            Column("payment_date", type="glide_date"),
+            text("remit_address"),
+            *(text(f"{kind}_{part}") for kind in ("bill_to", "ship_from", "ship_to", "remit_to") for part in ADDRESS),
             Column(
                 "state",
                 default="draft",
                 choices=tuple(
                     (value, value.replace("_", " ").capitalize())
                     for value in (
+                        "no_invoice",
                         "draft",
                         "received",
+                        "suspected_duplicate",
+                        "confirmed_duplicate",
+                        "accepted",
+                        "po_matching_error",
                         "po_matching_completed",
                         "exceptions_found",
                         "no_exceptions_found",
@@ -103,6 +129,8 @@ TARGETS = (
                         "approved",
                         "pending_payment",
                         "paid",
+                        "rejected",
+                        "canceled",
                     )
                 ),
             ),
@@ -115,19 +143,19 @@ TARGETS = (
     Table(
         "sn_shop_invoice_line",
         (
-            _number(),
+            numbered(),
             reference("invoice", "sn_shop_invoice"),
-            _text("erp_line_number"),
-            _text("line_description", 255),
-            _amount("invoiced_quantity"),
-            _amount("line_unit_price"),
-            _amount("line_amount"),
-            _amount("sub_total"),
-            _amount("tax_amount"),
-            _text("uom"),
+            text("erp_line_number"),
+            text("line_description", 255),
+            amount("invoiced_quantity"),
+            amount("line_unit_price"),
+            amount("line_amount"),
+            amount("sub_total"),
+            amount("tax_amount"),
+            text("uom"),
             reference("cost_center", "cmn_cost_center"),
             reference("ledger_account", "sn_fin_gl_account"),
-            _text("order_line"),
+            text("order_line"),
         ),
         label="Invoice Line",
         prefix="INVL",
@@ -141,8 +169,8 @@ FINANCE = (
         "sn_fin_legal_entity",
         (
             Column("legal_name", max_length=100, display=True),
-            _text("erp_company_code", 40),
-            _text("local_currency", 3),
+            text("erp_company_code", 40),
+            text("local_currency", 3),
         ),
         label="Legal Entity",
         scope="sn_fin",
@@ -151,7 +179,7 @@ FINANCE = (
         "sn_fin_supplier",
         (
             Column("legal_name", max_length=100, display=True),
-            _text("erp_supplier_code", 40),
+            text("erp_supplier_code", 40),
             reference("erp_source", "sn_fin_erp_source", label="ERP source"),
             Column("active", type="boolean", default="true"),
         ),
@@ -160,7 +188,7 @@ FINANCE = (
     ),
     Table(
         "sn_fin_gl_account",
-        (_text("number", 40), Column("account_name", max_length=100, display=True)),
+        (text("number", 40), Column("account_name", max_length=100, display=True)),
         label="Ledger Account",
         scope="sn_fin",
     ),
@@ -173,7 +201,7 @@ FINANCE = (
     Table(
         "sn_fin_tax_code",
         (
-            _text("tax_code_id", 40),
+            text("tax_code_id", 40),
             Column("name", max_length=100, display=True),
             reference("erp_source", "sn_fin_erp_source", label="ERP source"),
         ),
@@ -182,7 +210,7 @@ FINANCE = (
     ),
     Table(
         "sn_fin_uom",
-        (_text("code", 40), Column("name", max_length=100, display=True)),
+        (text("code", 40), Column("name", max_length=100, display=True)),
         label="Unit of Measure",
         scope="sn_fin",
     ),

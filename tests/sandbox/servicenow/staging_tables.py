@@ -14,7 +14,8 @@ ADDRESS = ("street", "city", "state_or_province", "zip_or_postal_code", "country
 REMIT_TO = ("remit_to_city", "remit_to_country", "remit_to_state_or_province", "remit_to_zip_or_postal_code")
 
 
-def _staging(name: str, scope: str, columns: dict[str, int], mandatory: set[str]) -> Table:
+def staging(name: str, scope: str, columns: dict[str, int], mandatory: set[str]) -> Table:
+    """An import set table: columns by name without ``u_``, with their lengths."""
     return Table(
         name,
         tuple(
@@ -26,7 +27,7 @@ def _staging(name: str, scope: str, columns: dict[str, int], mandatory: set[str]
     )
 
 
-ORDER_STAGING = _staging(
+ORDER_STAGING = staging(
     "sn_fcms_intg_imp_order",
     FRAMEWORK,
     {
@@ -47,7 +48,7 @@ ORDER_STAGING = _staging(
     },
     {"erp_po_number", "erp_source"},
 )
-ORDER_LINE_STAGING = _staging(
+ORDER_LINE_STAGING = staging(
     "sn_fcms_intg_imp_order_line",
     FRAMEWORK,
     {
@@ -72,7 +73,7 @@ ORDER_LINE_STAGING = _staging(
     },
     {"erp_source", "erp_po_number", "erp_po_line_number"},
 )
-INVOICE_STAGING = _staging(
+INVOICE_STAGING = staging(
     "sn_spend_intg_imp_invoice",
     SPEND,
     {
@@ -100,6 +101,11 @@ INVOICE_STAGING = _staging(
         "supplier_tax_id": 100,
         "inbound_source": 100,
         "remit_address": 100,
+        "final_tax": 40,
+        "status": 40,
+        "supplier_tax_rate": 100,
+        "target_erp": 100,
+        "third_party_import_id": 100,
     }
     | dict.fromkeys(
         (*REMIT_TO, *(f"{kind}_{part}" for kind in ("bill_to", "ship_from", "ship_to") for part in ADDRESS)), 100
@@ -115,7 +121,7 @@ INVOICE_STAGING = _staging(
         "invoice_type",
     },
 )
-INVOICE_LINE_STAGING = _staging(
+INVOICE_LINE_STAGING = staging(
     "sn_spend_intg_imp_invoice_line",
     SPEND,
     {
@@ -137,6 +143,9 @@ INVOICE_LINE_STAGING = _staging(
         "po_line_description": 100,
         "supplier_part_number": 100,
         "uom": 100,
+        "unit": 100,
+        "purchase_order": 40,
+        "third_party_import_id": 100,
     }
     | {f"ship_to_{part}": 100 for part in ADDRESS},
     {

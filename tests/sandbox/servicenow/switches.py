@@ -9,13 +9,18 @@ from dataclasses import dataclass
 class Switches:
     """Behaviours the vendor does not document, or documents as varying.
 
-    Time and commits
+    Time, commits and processing
     `commit_at_cutoff`: what was running when its time ran out has taken effect though it is reported as not done.
     `read_row_seconds`: the virtual time one row of a Table API list takes.
     `time_limit`: the virtual seconds one call to the Table, Import Set, Aggregate or Attachment API may take.
     `cancelled_reads`: a cancelled list is a ``500``, or a 200 whose array breaks off in a record (``truncated``) or ends
     early but in order (``closed``), the error behind it either way.
     `held_seconds`: real seconds every transaction occupies its thread.
+    `transform_synchronously`: the import set tables' business rule of that name is on.
+    `order_status_from_lines`: the status of a purchase order follows its calculated state, whatever was imported.
+    `approve_complete_drafts`: the invoice job approves Drafts that lack nothing.
+    `log_each_invoice`: the log of the AP Invoice API has one row per invoice, else one per batch.
+    `nested_batches`: a batch may be an item of a batch.
 
     Queries
     `case_sensitive_queries`: string conditions tell upper from lower case.
@@ -50,6 +55,11 @@ class Switches:
     """
 
     commit_at_cutoff: bool = False
+    nested_batches: bool = False
+    transform_synchronously: bool = True
+    order_status_from_lines: bool = False
+    approve_complete_drafts: bool = False
+    log_each_invoice: bool = True
     read_row_seconds: float = 0.0
     time_limit: float = 60.0
     cancelled_reads: str = "500"

@@ -11,8 +11,9 @@ from tests.sandbox.servicenow.answers import Refusal, forbidden, json_answer, no
 from tests.sandbox.servicenow.choices import choices_of, value_of
 from tests.sandbox.servicenow.display import in_zone
 from tests.sandbox.servicenow.instance import Call
+from tests.sandbox.servicenow.policies import Rejected
 from tests.sandbox.servicenow.schema import Column
-from tests.sandbox.servicenow.store import WRITTEN_BY_THE_SYSTEM, Duplicate
+from tests.sandbox.servicenow.store import WRITTEN_BY_THE_SYSTEM, Duplicate, Row
 from tests.sandbox.servicenow.table_reads import known_table, shown
 from tests.sandbox.servicenow.values import changed_form, stored
 
@@ -28,10 +29,11 @@ def created(call: Call, table: str) -> httpx.Response:
     if own_id:
         values["sys_id"] = own_id
     store = call.instance.store
+    values = _prepared(call, table, "insert", {}, values)
     try:
         sys_id = store.insert(table, values, by=call.user.name)
     except Duplicate as fault:
-        raise _unique_violation(fault) from fault
+        raise _unique_violation(call, table, fault) from fault
     location = {"Location": f"{call.instance.url}/api/now/table/{table}/{sys_id}"}
     return _written(call, 201, table, sys_id, location)
 
@@ -41,26 +43,37 @@ def updated(call: Call, table: str, sys_id: str) -> httpx.Response:
     known_table(call, table)
     body = parsed_object(call.content)
     store = call.instance.store
-    if store.get(table, sys_id) is None:
+    current = store.get(table, sys_id)
+    if current is None:
         raise no_such_record()
     if not call.instance.access.allowed(call.user, "write", table):
         raise forbidden("Update")
+    values = _prepared(call, store.owner(table, sys_id) or table, "update", current, _accepted(call, table, body))
     try:
-        store.update(table, sys_id, _accepted(call, table, body), by=call.user.name)
+        store.update(table, sys_id, values, by=call.user.name)
     except Duplicate as fault:
-        raise _unique_violation(fault) from fault
+        raise _unique_violation(call, table, fault) from fault
     return _written(call, 200, table, sys_id, {})
 
 
 def deleted(call: Call, table: str, sys_id: str) -> httpx.Response:
     """``DELETE /api/now/table/{table}/{sys_id}``."""
     known_table(call, table)
-    if call.instance.store.get(table, sys_id) is None:
+    current = call.instance.store.get(table, sys_id)
+    if current is None:
         raise no_such_record()
     if not call.instance.access.allowed(call.user, "delete", table):
         raise forbidden("Delete")
+    _prepared(call, call.instance.store.owner(table, sys_id) or table, "delete", current, {})
     call.instance.store.delete(table, sys_id)
     return httpx.Response(204)
+
+
+def _prepared(call: Call, table: str, action: str, current: Row, values: dict[str, str]) -> dict[str, str]:
+    try:
+        return call.instance.policies.prepare(table, action, current, values)
+    except Rejected as fault:
+        raise Refusal(403, "Operation Failed", str(fault)) from fault
 
 
 def _written(call: Call, status: int, table: str, sys_id: str, headers: dict[str, str]) -> httpx.Response:
@@ -107,5 +120,9 @@ def _fitting(call: Call, table: str, column: Column, text: str) -> str | None:
     return text
 
 
-def _unique_violation(fault: Duplicate) -> Refusal:
-    return Refusal(403, "Operation Failed", f"Unique Key violation detected by database ({fault})")
+def _unique_violation(call: Call, table: str, fault: Duplicate) -> Refusal:
+    status, detail = (
+        call.instance.switches.unique_violation_status,
+        f"Unique Key violation detected by database ({fault})",
+    )
+    return Refusal(status, "Operation Failed" if status == 403 else f"Error during insert of {table}", detail)

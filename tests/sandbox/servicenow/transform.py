@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.sandbox.servicenow.choices import choices_of, value_of
 from tests.sandbox.servicenow.map_scripts import EVENT_SCRIPTS, SOURCE_SCRIPTS, RowError, Transform
+from tests.sandbox.servicenow.policies import Policies, Rejected
 from tests.sandbox.servicenow.schema import Column
 from tests.sandbox.servicenow.store import Duplicate, Row, Store
 from tests.sandbox.servicenow.values import reformatted_date, stored
@@ -50,8 +51,9 @@ class Outcome:
 class Engine:
     """Transforms rows of one store. Maps are read again whenever their tables change."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, policies: Policies) -> None:
         self._store = store
+        self._policies = policies
         self._maps: dict[str, list[Map]] = {}
         self._generation = -1
 
@@ -118,16 +120,24 @@ class Engine:
         if transform.ignore:
             outcome = Outcome("ignored", status_message=transform.status_message, response=transform.response)
         else:
-            outcome = self._write(transform)
+            outcome = self._write(transform, rules=transform_map.on("run_business_rules"))
             transform.target_id = outcome.sys_id
         self._event(transform_map, "onAfter", transform)
         return _halted(transform, outcome.sys_id) if transform.error else outcome
 
-    def _write(self, transform: Transform) -> Outcome:
+    def _write(self, transform: Transform, *, rules: bool) -> Outcome:
         store, table, existing = self._store, transform.target_table, transform.existing
         columns = store.schema.columns(table)
-        transform.target = {name: text for name, text in transform.target.items() if not columns[name].calculated}
+        calculated = {name for name, column in columns.items() if column.calculated}
+        transform.target = {name: text for name, text in transform.target.items() if name not in calculated}
         message, response = transform.status_message, transform.response
+        action = "insert" if existing is None else "update"
+        try:
+            transform.target = self._policies.prepare(
+                table, action, existing or {}, transform.target, importing=True, rules=rules
+            )
+        except Rejected as fault:
+            raise RowError(str(fault), INVALID_TARGET) from fault
         if existing is None:
             return Outcome("inserted", store.insert(table, transform.target), message, response=response)
         if store.update(table, existing["sys_id"], transform.target):

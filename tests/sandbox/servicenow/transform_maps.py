@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.sandbox.servicenow.dictionary import identity
+from tests.sandbox.servicenow.source_to_pay_tables import ADDRESS
 from tests.sandbox.servicenow.store import Store
 
 Entry = dict[str, str]
@@ -79,6 +80,18 @@ MAPS: dict[str, tuple[str, str, tuple[Entry, ...]]] = {
             plain("amount_invoiced", "invoice_amount"),
             plain("tax_amount", "tax_amount"),
             plain("currency", "currency"),
+            plain("shipping_amount", "shipping_amount"),
+            plain("other_charges", "other_charges"),
+            plain("discounts", "discounts"),
+            lookup("payment_terms", "payment_terms", "name", "ignore"),
+            lookup("business_owner", "business_owner", "email", "ignore"),
+            *(plain(name, name) for name in ("supplier_tax_id", "inbound_source", "original_invoice", "remit_address")),
+            *(plain(f"remit_to_{part}", f"remit_to_{part}") for part in ADDRESS if part != "street"),
+            *(
+                plain(f"{kind}_{part}", f"{kind}_{part}")
+                for kind in ("bill_to", "ship_from", "ship_to")
+                for part in ADDRESS
+            ),
         ),
     ),
     "Invoice line import": (
@@ -103,6 +116,12 @@ MAPS: dict[str, tuple[str, str, tuple[Entry, ...]]] = {
         ),
     ),
 }
+
+
+def add_script(store: Store, map_name: str, when: str, script: str) -> None:
+    """Lets a map run an event script."""
+    (row,) = store.find("sys_transform_map", {"name": map_name})
+    store.insert("sys_transform_script", {"map": row["sys_id"], "when": when, "script": script})
 
 
 def add_map(store: Store, name: str, source: str, target: str, entries: tuple[Entry, ...], **options: str) -> str:
