@@ -120,3 +120,13 @@ def test_a_wrong_password_is_its_authentication_error(address: str) -> None:
 def test_an_unknown_table_is_its_request_error(admin: ServiceNowClient) -> None:
     with pytest.raises(RequestException, match="Invalid table"):
         admin.GlideRecord("no_such_table").query()
+
+
+def test_it_joins_a_table_by_another_ones_reference(simulator: ServiceNow, admin: ServiceNowClient) -> None:
+    supplier = simulator.tables.find("sn_fin_supplier", {"legal_name": "First Up Consultants"})[0]
+    simulator.tables.insert("sn_shop_invoice", {"external_invoice_number": "1", "supplier": supplier["sys_id"]})
+    records = admin.GlideRecord("sn_fin_supplier")
+    join = records.add_join_query("sn_shop_invoice", join_table_field="supplier")
+    join.add_query("external_invoice_number", "1")
+    records.query()
+    assert [str(record.legal_name) for record in records] == ["First Up Consultants"]
