@@ -8,12 +8,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+
 from tests.sandbox.emulator import Azurite, azurite
 from tests.sandbox.host import RunningHost, local_host
 from tests.sandbox.landscape import Landscape
 from tests.sandbox.wire import Served, serve
 
 APP = Path(__file__).parents[2]
+
+
+class LoopbackOnly(httpx.BaseTransport):
+    """Carries the simulator's notifications to receivers on this machine, and to nobody else."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Passes the request on, if its host is this machine."""
+        if request.url.host not in ("127.0.0.1", "localhost", "::1"):
+            raise httpx.ConnectError("the sandbox sends to this machine only", request=request)
+        return self._inner.handle_request(request)
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,9 @@ def running_sandbox(
         landscape = landscape or Landscape(lambda: datetime.now(UTC))
         bc = stack.enter_context(serve(landscape.bc_exchange, control=landscape.business_central.control))
         sn = stack.enter_context(serve(landscape.sn_exchange, control=landscape.servicenow.control))
+        landscape.business_central.webhooks.post.carrier = LoopbackOnly(stack.enter_context(httpx.HTTPTransport()))
+        stack.enter_context(landscape.business_central.webhooks.delivering())
+        stack.enter_context(landscape.servicenow.background())
         environment = landscape.environment(
             bc_url=bc.url, login_url=bc.url, sn_url=sn.url, storage=storage.connection_string
         )
