@@ -97,7 +97,7 @@ class Sessions:
 
     def _queue(self, session: Session) -> None:
         others = self._switches.others_on_session
-        if others + session.waiting >= self._switches.session_queue + 1 and (session.busy or others):
+        if others + session.waiting >= self._switches.session_queue and (session.busy or others):
             raise Dropped
         if not session.busy:
             return
