@@ -113,7 +113,9 @@ class Pipeline:
         queues: MemoryQueues | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.landscape = landscape or Landscape(self.clock.now, data=data or _sample(), master=master)
+        self.landscape = landscape or Landscape(
+            self.clock.now, data=data or _sample(), master=master, sleep=self.clock.sleep
+        )
         self.business_central = self.landscape.business_central
         self.servicenow = self.landscape.servicenow
         self.bc_exchange = self.landscape.bc_exchange

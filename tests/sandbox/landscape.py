@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -36,12 +37,13 @@ class Landscape:
         data: Sequence[CompanyData] | None = None,
         master: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
         sn_url: str = SN_URL,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.data = list(companies() if data is None else data)
         self.business_central = BusinessCentral(self.data, now=now)
         self.servicenow = ServiceNow(now=now, instance_url=sn_url, seed=master_rows() if master is None else master)
-        self.bc_exchange = Exchange(self.business_central.handle)
-        self.sn_exchange = Exchange(self.servicenow.handle)
+        self.bc_exchange = Exchange(self.business_central.handle, sleep=sleep)
+        self.sn_exchange = Exchange(self.servicenow.handle, sleep=sleep)
 
     def transport(self) -> httpx.BaseTransport:
         """A transport that reaches both systems in process, under their real addresses."""
