@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Literal
 
 from connector.decisions.content import content_hash
 from connector.decisions.mapping import MappedDocument
+from connector.decisions.reasons import fitting
 from connector.decisions.retry import wait_seconds
 from connector.decisions.states import OPEN, Status
 from connector.errors import Outage, Reason
@@ -158,7 +159,7 @@ class Outcomes:
 
     def parked(self, id_: str, reasons: Iterable[Reason]) -> None:
         """Set aside with every reason."""
-        listed = [asdict(reason) for reason in reasons]
+        listed = fitting(list(reasons))
         self._settle(
             id_,
             Status.PARKED,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from math import log2
 
 import pytest
 
 from connector.decisions.states import Status
+from connector.flows.overview import overview
 from tests.flows.comparison import end_differences, rest_differences, rows_in_staging
 from tests.flows.expectation import expectations
 from tests.flows.pipeline import BATCH, BC_HOST, INVOICES, ORDERS, US, Pipeline, reasons, some
+from tests.sandbox.business_central.records import Line
 from tests.sandbox.business_central.simulator import BusinessCentral
 from tests.sandbox.sample.masters import record_id
 from tests.sandbox.wire import Fault
@@ -243,3 +247,25 @@ def test_a_mended_dimension_lets_its_order_go_on_after_the_next_edit() -> None:
     pipeline.business_central.edit_header(US, ORDER, purchaser="XX")
     pipeline.run()
     assert end_differences(pipeline, each="once") == []
+
+
+def test_a_document_with_hundreds_of_faults_is_parked_readably() -> None:
+    pipeline = Pipeline(data=some(orders=12, invoices=0)[:1])
+    order = next(one for one in pipeline.landscape.data[0].orders if one.header["status"] == "Open")
+    model = pipeline.business_central.document(US, order.number).lines[0]
+    for number in range(300):
+        values = dict(model.values) | {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"line {number}")),
+            "sequence": 500_000 + 10_000 * number,
+            "description": f"{number:04d} " + "x" * 120,
+            "quantity": Decimal(0),
+        }
+        pipeline.business_central.add_line(US, order.number, Line(values, dict(model.dimensions)))
+    pipeline.run()
+    listed = reasons(pipeline.states()[order.id])
+    assert listed[0]["code"] == "TEXT_TOO_LONG"
+    assert listed[-1]["code"] == "MORE_REASONS"
+    (more,) = re.findall(r"(\d+) more", listed[-1]["message"])
+    assert len(listed) - 1 + int(more) >= 300
+    assert sum(one.counts[Status.PARKED] for one in overview(pipeline.parts).entities) == 1
+    assert pipeline.intact(US, order.id)
