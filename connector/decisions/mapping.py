@@ -6,7 +6,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -37,13 +37,14 @@ Fact = str | Decimal | int | date | Faulty | None
 @dataclass(frozen=True, slots=True)
 class StagingRow:
     """One row for a staging table. `key`: the values of the columns ServiceNow matches on. `where`: "" for the header,
-    else the line's sequence number. `empty`: the columns without a value."""
+    else the line's sequence number. `empty`: the columns without a value. `removed`: a line that is in the document no more."""
 
     table: str
     key: tuple[str, ...]
     columns: Mapping[str, str]
     where: str
     empty: tuple[str, ...] = ()
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ def map_document(
         faults += shared_name_faults(document, suppliers, shared_names)
     lines = [line for line in document.lines if line.type not in route.skip_lines][:MAX_LINES]
     names = suppliers.get(document.vendor_number, ())
-    header = _header_facts(document, rules.company, names[0] if len(names) == 1 else FAULTY, len(lines))
-    writer = _Writer(document.currency, rules)
+    header = header_facts(document, rules.company, names[0] if len(names) == 1 else FAULTY, len(lines))
+    writer = Writer(document.currency, rules)
     rows = [writer.row(route.header, header, "")]
     facts = [header | _line_facts(document, line, rules.company) for line in lines]
     for line, known in zip(lines, facts, strict=True):
@@ -107,15 +108,7 @@ def map_document(
     return MappedDocument(document.id, tuple(rows), _hash(rows))
 
 
-def emptying(mapped: MappedDocument, word: str) -> MappedDocument:
-    """The document as it must be sent when an earlier version may stand in ServiceNow: what is empty now is emptied there."""
-    if not word:
-        return mapped
-    rows = tuple(replace(row, columns=dict(row.columns) | dict.fromkeys(row.empty, word)) for row in mapped.rows)
-    return replace(mapped, rows=rows)
-
-
-def _header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
+def header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
     return {
         "company.erp_source": company.erp_source,
         "company.legal_entity": company.legal_entity,
@@ -200,7 +193,7 @@ def _allocation_facts(document: Document, line: Line, rules: Rules, faults: list
     ]
 
 
-class _Writer:
+class Writer:
     """Writes rows of one document and gathers every fault on the way."""
 
     def __init__(self, currency: str, rules: Rules) -> None:

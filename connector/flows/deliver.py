@@ -14,8 +14,9 @@ from typing import Literal
 from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
 from connector.decisions.eligibility import eligibility
-from connector.decisions.mapping import MappedDocument, emptying, map_document
+from connector.decisions.mapping import MappedDocument, map_document
 from connector.decisions.retry import wait_seconds
+from connector.decisions.versions import emptying, with_removals
 from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
 from connector.flows.links import announce, restage, staged_orders
 from connector.flows.messages import send_units, standing
@@ -170,18 +171,18 @@ class _UnitRun:
         for document in documents:
             try:
                 mapped = map_document(document, rules, names, shared)
+                state = self._outcomes.state(document.id)
+                if state.payload_hash == mapped.payload_hash:
+                    self._outcomes.unchanged(document.id)
+                    continue
+                if not state.first:
+                    mapped = emptying(mapped, self._parts.profile.clear_with)
+                    mapped = with_removals(mapped, document, rules, state.lines)
+                changed.append(mapped)
             except DocumentFault as fault:
                 self._outcomes.parked(document.id, fault.reasons)
             except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
                 self._unforeseen([document.id], error)
-            else:
-                state = self._outcomes.state(document.id)
-                if state.payload_hash == mapped.payload_hash:
-                    self._outcomes.unchanged(document.id)
-                elif state.first:
-                    changed.append(mapped)
-                else:
-                    changed.append(emptying(mapped, self._parts.profile.clear_with))
         return changed
 
     def _write(self, mapped: Sequence[MappedDocument], slot: Slot) -> None:

@@ -19,6 +19,7 @@ from connector.decisions.mapping import MappedDocument
 from connector.decisions.reasons import fitting
 from connector.decisions.retry import wait_seconds
 from connector.decisions.states import OPEN, Status
+from connector.decisions.versions import line_numbers
 from connector.errors import Outage, Reason
 from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
@@ -39,8 +40,7 @@ class Outcomes:
         self._parts = parts
         self._unit = unit
         self._company = company
-        self._where = partition(company.key, unit.entity)
-        self._started = started
+        self._where, self._started = partition(company.key, unit.entity), started
         self._states: dict[str, State] = {}
         self._references: dict[str, Reference] = {}
         self._documents: dict[str, Document] = {}
@@ -113,7 +113,8 @@ class Outcomes:
             state = self._states[mapped.id]
             detail = self._version(mapped.id) | {"payload": mapped.payload_hash, "rows": len(mapped.rows)}
             # Until the outcome nobody knows which rows ServiceNow has, so no hash may call a later version unchanged.
-            after = replace(state, payload_hash="", intents=state.intents + 1)
+            lines = tuple(sorted({*state.lines, *line_numbers(mapped)}))
+            after = replace(state, payload_hash="", intents=state.intents + 1, lines=lines)
             changes.append(Change(state, after, "intent", detail, self._index(mapped.id)))
         recorded = self._parts.ledger.record(self._where, changes)
         self._states |= {
@@ -137,6 +138,7 @@ class Outcomes:
             self._version(mapped.id) | {"results": dict(results), "sys_id": header.sys_id, "target": header.target},
             index=(header.sys_id,),
             payload_hash=mapped.payload_hash,
+            lines=tuple(line_numbers(mapped)),
             sys_id=header.sys_id,
             target=header.target,
         )

@@ -76,6 +76,9 @@ class Route(_Data):
     header: StagingTable
     line: StagingTable
     allocation: StagingTable | None = None
+    removed_line: dict[str, str] = {}
+    """What a line is staged with that an earlier version had and the present one has not: constants for some of the line's
+    columns. Empty: there is no such way, and the document is parked."""
 
     @property
     def tables(self) -> tuple[StagingTable, ...]:
@@ -89,6 +92,9 @@ class Route(_Data):
 
     @model_validator(mode="after")
     def _facts_exist(self) -> Route:
+        unknown = sorted(self.removed_line.keys() - self.line.columns.keys())
+        if unknown:
+            raise ValueError(f"removed_line.{unknown[0]}: {self.line.table} has no such column in this profile")
         for table, facts in zip(self.tables, (HEADER_FACTS, LINE_FACTS, ALLOCATION_FACTS), strict=False):
             for name, column in table.columns.items():
                 if column.value is not None and column.value not in facts:

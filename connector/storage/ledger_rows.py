@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,8 @@ class State:
 
     `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `content_hash`: what was
     read last, `payload_hash`: the rows as last verified in
-    ServiceNow, `sys_id` and `target` the record there, `intents` how often rows were about to be sent. `due`: nothing is sent
+    ServiceNow, `sys_id` and `target` the record there, `lines` the sequence numbers that may be there,
+    `intents` how often rows were about to be sent. `due`: nothing is sent
     before. `reasons`: JSON list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to
     `read_at` come with a read row only.
     """
@@ -40,6 +41,7 @@ class State:
     target: str = ""
     outcome: str = ""
     reasons: str = ""
+    lines: tuple[int, ...] = ()
     intents: int = 0
     attempt: int = 0
     rescues: int = 0
@@ -85,6 +87,7 @@ def state_properties(state: State) -> dict[str, Property]:
         "target": state.target,
         "outcome": state.outcome,
         "reasons": cut(state.reasons),
+        "lines": packed(state.lines),
         "intents": state.intents,
         "attempt": state.attempt,
         "rescues": state.rescues,
@@ -117,6 +120,7 @@ def state_from(entity: Entity) -> State:
         target=read.text("target"),
         outcome=read.text("outcome"),
         reasons=read.text("reasons"),
+        lines=unpacked(read.text("lines")),
         intents=read.number("intents"),
         attempt=read.number("attempt"),
         rescues=read.number("rescues"),
@@ -184,6 +188,31 @@ def event_from(entity: Entity) -> Event:
         key_id=read.text("key_id"),
         hash=read.text("hash"),
     )
+
+
+def packed(numbers: Sequence[int]) -> str:
+    """Ascending numbers as text, each as its distance from the one before; a run of equal distances once, with its length.
+    BC numbers lines in steps of 10,000, so 10,000 lines take a few characters."""
+    runs: list[list[int]] = []
+    before = 0
+    for number in sorted(numbers):
+        if runs and runs[-1][0] == number - before:
+            runs[-1][1] += 1
+        else:
+            runs.append([number - before, 1])
+        before = number
+    return ",".join(f"{step}x{count}" for step, count in runs)
+
+
+def unpacked(text: str) -> tuple[int, ...]:
+    """The numbers in `packed` text."""
+    numbers, number = [], 0
+    for run in filter(None, text.split(",")):
+        step, count = run.split("x")
+        for _ in range(int(count)):
+            number += int(step)
+            numbers.append(number)
+    return tuple(numbers)
 
 
 def cut(text: str) -> str:

@@ -18,6 +18,18 @@ BUSINESS_CENTRAL = {
         "a_multitenant_server_wants_the_tenant_with_every_request",
     ],
     "custom API route": ["the_customers_page_is_absent_until_it_is_installed", "dimension_and_code_are_the_unique_key"],
+    "page services over OData V4": [
+        "every_field_name_of_every_page_follows_the_naming_rules",
+        "lines_are_a_navigation_and_a_set_of_the_same_name",
+        "only_what_is_published_exists",
+        "one_broken_related_record_makes_the_whole_list_fail",
+    ],
+    "page services over SOAP, with a WSDL": [
+        "every_contract_is_read_by_a_strict_soap_library",
+        "pages_follow_each_other_by_bookmark_until_the_list_is_empty",
+        "a_stale_key_changes_nothing",
+        "a_dangerous_or_broken_message_is_left_unread",
+    ],
     "finance and analytics APIs": [
         "finance_shows_type_block_and_global_number_of_dimension_values",
         "purchase_lines_have_no_ids_no_etags_and_no_stamps",

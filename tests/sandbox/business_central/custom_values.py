@@ -25,7 +25,15 @@ from tests.sandbox.business_central.store import CompanyState, Record
 from tests.sandbox.business_central.writes import changes_in, check_token, json_body
 
 _USED = "This dimension value has been used in posted or budget entries and is included in a dimension set."
-_STORED = ("code", "displayName", "dimensionValueType", "totaling", "blocked", "consolidationCode")
+_STORED = (
+    "code",
+    "displayName",
+    "dimensionValueType",
+    "totaling",
+    "blocked",
+    "consolidationCode",
+    "mapToICDimensionValueCode",
+)
 
 
 def shown(state: CompanyState, record: Record) -> Record:
@@ -55,24 +63,19 @@ def write(
     if state is None or (target.record is None) != (method == "POST"):
         raise method_not_allowed(method, target.entity.name)
     if target.record is None:
-        return _create(edits, state, _changes(request), fresh_guid)
+        return shown(state, create(edits, state, _changes(request), fresh_guid))
     record = state.sets["dimensionValues"][target.record.id]
     check_token(record, request, required=method != "DELETE")
-    used = numbers.is_used(state, dimension_code(state, record), str(record.values["code"]))
     if method == "DELETE":
-        if used:
-            raise dialog(f"{_USED}\\You cannot delete it.")
-        state.remove(record)
+        remove(numbers, state, record)
         return None
-    changes = _changes(request)
-    _check_change(state, record, changes, used=used)
-    _rename(state, numbers, record, str(changes.get("code", record.values["code"])))
-    record.values.update({name: changes[name] for name in _STORED if name in changes})
-    edits.touch(state, record)
+    change(edits, numbers, state, record, _changes(request))
     return shown(state, record)
 
 
-def _create(edits: Edits, state: CompanyState, row: Row, fresh_guid: str) -> Record:
+def create(edits: Edits, state: CompanyState, row: Row, fresh_guid: str) -> Record:
+    """Adds a value to the table; the record as it is stored, or `Refusal`."""
+    row = _tidied(row)
     for name, caption in (("dimensionCode", "Dimension Code"), ("code", "Code")):
         if not row.get(name):
             raise Refusal(
@@ -95,7 +98,24 @@ def _create(edits: Edits, state: CompanyState, row: Row, fresh_guid: str) -> Rec
     values: Row = {name: row[name] for name in _STORED if name in row}
     record = state.add_row("dimensionValues", values | {"id": fresh_guid, "dimensionId": owner.id})
     edits.touch(state, record)
-    return shown(state, record)
+    return record
+
+
+def change(edits: Edits, numbers: DimensionNumbers, state: CompanyState, record: Record, changes: Row) -> None:
+    """Changes a value of the table, or `Refusal`."""
+    changes = _tidied(changes)
+    used = numbers.is_used(state, dimension_code(state, record), str(record.values["code"]))
+    _check_change(state, record, changes, used=used)
+    _rename(state, numbers, record, str(changes.get("code", record.values["code"])))
+    record.values.update({name: changes[name] for name in _STORED if name in changes})
+    edits.touch(state, record)
+
+
+def remove(numbers: DimensionNumbers, state: CompanyState, record: Record) -> None:
+    """Deletes a value of the table, or `Refusal` when it was ever used."""
+    if numbers.is_used(state, dimension_code(state, record), str(record.values["code"])):
+        raise dialog(f"{_USED}\\You cannot delete it.")
+    state.remove(record)
 
 
 def _check_change(state: CompanyState, record: Record, changes: Row, *, used: bool) -> None:
@@ -151,7 +171,11 @@ def _rename(state: CompanyState, numbers: DimensionNumbers, record: Record, code
 
 
 def _changes(request: httpx.Request) -> Row:
-    changes = changes_in(CUSTOM_VALUES, json_body(request))
+    return changes_in(CUSTOM_VALUES, json_body(request))
+
+
+def _tidied(changes: Row) -> Row:
+    changes = dict(changes)
     for name in ("dimensionCode", "code", "consolidationCode"):
         if name in changes:
             changes[name] = str(changes[name]).strip().upper()

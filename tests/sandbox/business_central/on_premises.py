@@ -1,7 +1,7 @@
 """A Business Central server on the customer's own premises: its addresses, its tenants and its Basic authentication.
 
 Source: "Endpoints for the APIs", "Web Services Authentication" and "Configuring Business Central Server". The API lives at
-``/{instance}/api/v2.0``; a multitenant server wants ``?tenant=`` with every request.
+``/{instance}/api/v2.0``, page services at ``/{instance}/ODataV4``; a multitenant server wants ``?tenant=`` with every request.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from urllib.parse import unquote
 import httpx
 
 from tests.sandbox.business_central.errors import Refusal
-from tests.sandbox.business_central.routing import ApiRoute
+from tests.sandbox.business_central.routing import PAGES, ApiRoute
 
-_ADDRESS = re.compile(r"(/(?P<instance>[^/]+)/api/(?P<api>v2\.0|[\w-]+/[\w-]+/[\w.]+))(?P<rest>/.*)?")
+_ADDRESS = re.compile(r"(/(?P<instance>[^/]+)/(?:api/(?P<api>v2\.0|[\w-]+/[\w-]+/[\w.]+)|ODataV4))(?P<rest>/.*)?")
 
 
 @dataclass
@@ -25,13 +25,15 @@ class OnPremises:
     """The settings of such a server.
 
     `users` maps user names to their web service access keys. `tenants` are the tenants it has; empty: it is not multitenant.
-    `api_enabled` is the server's setting ``ApiServicesEnabled``. `links_name_tenant`: whether a next link repeats the tenant.
+    `api_enabled` is the server's setting ``ApiServicesEnabled``, `odata_enabled` ``ODataServicesEnabled`` (for page services).
+    `links_name_tenant`: whether a next link repeats the tenant.
     """
 
     instance: str = "BC240"
     users: dict[str, str] = field(default_factory=lambda: {"CONNECTOR": "pQc2Zx0sV5r8Nf3hLk7mTj1bYw9eUa4gDi6oRv2xS0A="})
     tenants: tuple[str, ...] = ()
     api_enabled: bool = True
+    odata_enabled: bool = True
     links_name_tenant: bool = True
 
     def route(self, path: str) -> ApiRoute | None:
@@ -40,7 +42,11 @@ class OnPremises:
         if match is None or unquote(match["instance"]).lower() != self.instance.lower():
             return None
         segments = tuple(unquote(part) for part in (match["rest"] or "").split("/") if part)
-        return ApiRoute(match.group(1), None, self.instance, segments, match["api"])
+        return ApiRoute(match.group(1), None, self.instance, segments, match["api"] or PAGES)
+
+    def serves(self, route: ApiRoute) -> bool:
+        """Whether the service behind an address is switched on."""
+        return self.odata_enabled if route.api == PAGES else self.api_enabled
 
     def user(self, request: httpx.Request) -> str | None:
         """The user whose name and key a request carries, None without a right one."""

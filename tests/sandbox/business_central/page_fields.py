@@ -18,14 +18,14 @@ from tests.sandbox.business_central.store import CompanyState, Record
 Read = Callable[[CompanyState, Record], Value]
 
 _DECLARED = re.compile(
-    r"(?P<name>\w+) (?P<kind>text|date|datetime|decimal|int|bool|option)(?:\((?P<argument>.*)\))?"
-    r" < (?P<source>-|:?\w+)(?P<flags>(?: rw| outside| flow)*)"
+    r"(?P<name>\w+) (?P<kind>text|guid|date|datetime|decimal|int|bool|option)(?:\((?P<argument>.*)\))?"
+    r" < (?P<source>-|:?\w+)(?P<flags>(?: rw=\w+| outside| flow)*)"
 )
 
 
 @dataclass(frozen=True)
 class PageField:
-    """One field of a page: `members` are the words of an option.
+    """One field of a page: `members` are the words of an option, `raw` the property that a write sets (blank: none).
 
     `flow`: a value computed on reading; `outside`: it stands outside the repeater. Both kinds count towards the ETag unless the
     service is told to leave them out.
@@ -36,9 +36,14 @@ class PageField:
     read: Read
     length: int = 0
     members: tuple[str, ...] = ()
-    writable: bool = False
+    raw: str = ""
     flow: bool = False
     outside: bool = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether it may be written."""
+        return bool(self.raw)
 
     @property
     def property(self) -> Property:
@@ -55,7 +60,8 @@ def page_fields(text: str, computed: Mapping[str, Read]) -> tuple[PageField, ...
     """Fields from lines such as ``No text(20) < number``; several on one line are separated by semicolons.
 
     Behind ``<`` stands the raw property, or ``:`` and the name of a computed value, or ``-`` for a field that is always
-    blank. Option members stand in the brackets, separated by ``|``. Flags follow: ``rw``, ``flow``, ``outside``.
+    blank. Option members stand in the brackets, separated by ``|``. Flags follow: ``flow``, ``outside``,
+    and ``rw=`` with the raw property that a write sets.
     """
     fields = []
     for part in re.split(r"[;\n]", text):
@@ -70,9 +76,8 @@ def page_fields(text: str, computed: Mapping[str, Read]) -> tuple[PageField, ...
         members = tuple(argument.split("|")) if option and argument else ()
         length = int(argument) if argument and not option else 0
         read = _reader(match["source"], kind, computed)
-        fields.append(
-            PageField(match["name"], kind, read, length, members, "rw" in flags, "flow" in flags, "outside" in flags)
-        )
+        raw = next((flag.removeprefix("rw=") for flag in flags if flag.startswith("rw=")), "")
+        fields.append(PageField(match["name"], kind, read, length, members, raw, "flow" in flags, "outside" in flags))
     return tuple(fields)
 
 

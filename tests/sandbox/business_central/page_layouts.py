@@ -152,11 +152,12 @@ ACCOUNT_CARD = page_fields(
 
 DIMENSION_VALUES = page_fields(
     """
-    Dimension_Code text(20) < :dimension_code rw; Code text(20) < code rw; Name text(50) < displayName rw
-    Dimension_Value_Type option(Standard|Heading|Total|Begin-Total|End-Total) < :value_type rw
-    Totaling text(250) < totaling rw; Blocked bool < blocked rw
-    Map_to_IC_Dimension_Value_Code text(20) < mapToICDimensionValueCode rw
-    Consolidation_Code text(20) < consolidationCode rw
+    Dimension_Code text(20) < :dimension_code rw=dimensionCode; Code text(20) < code rw=code
+    Name text(50) < displayName rw=displayName
+    Dimension_Value_Type option(Standard|Heading|Total|Begin-Total|End-Total) < :value_type rw=dimensionValueType
+    Totaling text(250) < totaling rw=totaling; Blocked bool < blocked rw=blocked
+    Map_to_IC_Dimension_Value_Code text(20) < mapToICDimensionValueCode rw=mapToICDimensionValueCode
+    Consolidation_Code text(20) < consolidationCode rw=consolidationCode
     """,
     COMPUTED,
 )

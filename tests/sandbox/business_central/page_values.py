@@ -108,7 +108,7 @@ def _has_status(status: str, _state: CompanyState, record: Record) -> Value:
     return record.values["status"] == status
 
 
-COMPUTED: Mapping[str, Read] = {
+_PLAIN: dict[str, Read] = {
     "document_type": _document_type,
     "status": _status,
     "document_no": partial(_document_value, "number"),
@@ -132,4 +132,6 @@ COMPUTED: Mapping[str, Read] = {
     "total_tax": partial(_document_value, "totalTaxAmount"),
     "total_with_tax": partial(_document_value, "totalAmountIncludingTax"),
     "total_discount": partial(_document_value, "discountAmount"),
-} | {f"shortcut{number}": partial(_shortcut, number) for number in range(1, 9)}
+}
+_SHORTCUTS: dict[str, Read] = {f"shortcut{number}": partial(_shortcut, number) for number in range(1, 9)}
+COMPUTED: Mapping[str, Read] = _PLAIN | _SHORTCUTS

@@ -19,8 +19,10 @@ from tests.sandbox.business_central.store import CompanyState, Record
 
 _TOKEN = re.compile(r"/([^/]+)/oauth2/(?:(v2\.0)/)?token")
 _API = re.compile(
-    r"(/v2\.0(?:/(?P<tenant>[^/]+))?/(?P<environment>[^/]+)/api/(?P<api>v2\.0|[\w-]+/[\w-]+/[\w.]+))(?P<rest>/.*)?"
+    r"(/v2\.0(?:/(?P<tenant>[^/]+))?/(?P<environment>[^/]+)"
+    r"/(?:api/(?P<api>v2\.0|[\w-]+/[\w-]+/[\w.]+)|ODataV4))(?P<rest>/.*)?"
 )
+PAGES = "ODataV4"
 _SEGMENT = re.compile(r"(\$?\w+)(?:\((.*)\))?")
 
 
@@ -36,7 +38,7 @@ class TokenRoute:
 class ApiRoute:
     """An API address: its base, the environment and tenant it names, and the segments behind the base.
 
-    `api` is ``v2.0``, or publisher, group and version of another API.
+    `api` is ``v2.0``, or publisher, group and version of another API, or ``ODataV4`` for the page services.
     """
 
     base: str
@@ -80,7 +82,7 @@ def route(path: str) -> TokenRoute | ApiRoute | None:
     if match := _API.fullmatch(path):
         segments = tuple(unquote(part) for part in (match["rest"] or "").split("/") if part)
         tenant = unquote(match["tenant"]) if match["tenant"] else None
-        return ApiRoute(match.group(1), tenant, unquote(match["environment"]), segments, match["api"])
+        return ApiRoute(match.group(1), tenant, unquote(match["environment"]), segments, match["api"] or PAGES)
     return None
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 
 from tests.sandbox.business_central import actions, answers, batch, control, custom_values, metadata, routing, writes
-from tests.sandbox.business_central.answering import Answering
 from tests.sandbox.business_central.api_sets import CUSTOM_VALUES
 from tests.sandbox.business_central.errors import (
     Refusal,
@@ -26,19 +25,22 @@ from tests.sandbox.business_central.other_apis import FINANCE, OtherApis, check_
 from tests.sandbox.business_central.posting import Posting
 from tests.sandbox.business_central.query import parameters, parse_query
 from tests.sandbox.business_central.records import CompanyData
+from tests.sandbox.business_central.soap_addresses import address
+from tests.sandbox.business_central.soap_door import AnsweringSoap
 from tests.sandbox.business_central.timekeeping import Timekeeping
 from tests.sandbox.business_central.tokens import Tokens
 from tests.sandbox.business_central.webhooks import Webhooks, names_subscriptions
 
 
-class BusinessCentral(Answering, Posting, Timekeeping):
+class BusinessCentral(AnsweringSoap, Posting, Timekeeping):
     """Business Central online as seen from outside.
 
     Switches, which a test may set at any time: `app_enabled` (the application is registered and enabled),
     `forbidden` (authenticated, yet without any right: 403), `unreadable` (entity sets that the permission sets do not
     cover), `reading_changes_orders` (the reader may write, so that reading an order with an invoice discount rewrites it),
     `archives` (the sets of archived orders, which came with version 29), `on_premises` (it is such a server instead: other
-    addresses, Basic authentication), the numbers in `limits`, and all of `uncertainties`.
+    addresses, Basic authentication), `page_services` (pages published as web services), those in `soap`, the numbers in
+    `limits`, and all of `uncertainties`.
     """
 
     def __init__(
@@ -84,6 +86,9 @@ class BusinessCentral(Answering, Posting, Timekeeping):
     def handle(self, request: httpx.Request) -> httpx.Response:
         """The answer to one request."""
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        soap = address(path, on_premises=self.on_premises is not None)
+        if soap is not None:
+            return self._soap_service(request, soap, here=self._is_here(soap.tenant, soap.environment))
         if len(request.content) > self.limits.body_bytes:
             return answers.too_large()
         route = routing.route(path)
@@ -111,7 +116,7 @@ class BusinessCentral(Answering, Posting, Timekeeping):
             if route is None or not self._serves(route):
                 return answers.unknown_place(self.uncertainties)
             if self.on_premises is not None:
-                if not self.on_premises.api_enabled:
+                if not self.on_premises.serves(route):
                     return answers.switched_off()
                 if self.on_premises.user(request) is None:
                     return answers.challenge(self.uncertainties)
@@ -142,11 +147,13 @@ class BusinessCentral(Answering, Posting, Timekeeping):
 
     def _serves(self, route: routing.ApiRoute) -> bool:
         if self.on_premises is not None:
-            return route.api == "v2.0" or route.api in self.apis.available
+            return route.api in {"v2.0", routing.PAGES, *self.apis.available}
+        here = self._is_here(route.tenant, route.environment)
+        return here and route.api in {"v2.0", routing.PAGES, *self.apis.available}
+
+    def _is_here(self, tenant: str | None, environment: str) -> bool:
         known = (None, self.tenant.lower(), self.tenant_domain.lower())
-        tenant = None if route.tenant is None else route.tenant.lower()
-        here = tenant in known and route.environment.lower() == self.environment.lower()
-        return here and (route.api == "v2.0" or route.api in self.apis.available)
+        return (tenant and tenant.lower()) in known and environment.lower() == self.environment.lower()
 
     def _environments(self, request: httpx.Request) -> httpx.Response:
         self._check_rights(request)
@@ -167,10 +174,12 @@ class BusinessCentral(Answering, Posting, Timekeeping):
         pairs = parameters(query)
         if self.on_premises is not None:
             self.on_premises.check_tenant(pairs)
-        if not route.segments or route.segments[0] in {"$metadata", "entityDefinitions"}:
-            return self._about(request, route, base)
         if route.segments == ("$batch",):
             return self._batch(request, base)
+        if route.api == routing.PAGES:
+            return self._page_service(request, route, pairs, base)
+        if not route.segments or route.segments[0] in {"$metadata", "entityDefinitions"}:
+            return self._about(request, route, base)
         if route.segments[-1].startswith(actions.PREFIX):
             return self._acted(request, route, pairs, base)
         target = self._target(request, route, pairs)

@@ -8,6 +8,8 @@ faults follows public traces: HTTP 500, the exception's class as the fault code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any, cast
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -91,25 +93,30 @@ def read_body(content: bytes) -> ElementTree.Element:
 
 
 def _parsed(text: str) -> ElementTree.Element:
-    parser = ElementTree.XMLPullParser(events=("start", "end"))
     depth = 0
     root: ElementTree.Element | None = None
     try:
-        # In pieces, so that a deeply nested text is left before it becomes a tree that is too deep to walk.
-        for start in range(0, len(text), 65_536):
-            parser.feed(text[start : start + 65_536])
-            for event in parser.read_events():
-                depth += 1 if event[0] == "start" else -1
-                if depth > _DEEPEST:
-                    raise client_fault("The message is nested too deeply.")
-                if root is None and isinstance(event[1], ElementTree.Element):
-                    root = event[1]
-        parser.close()
+        for event, found in _events(text):
+            depth += 1 if event == "start" else -1
+            if depth > _DEEPEST:
+                raise client_fault("The message is nested too deeply.")
+            root = found if root is None else root
     except ElementTree.ParseError as error:
         raise client_fault(f"The message is no XML: {error}.") from error
     if root is None:
         raise client_fault("The message is no XML.")
     return root
+
+
+def _events(text: str) -> Iterator[tuple[str, ElementTree.Element]]:
+    """Beginnings and ends of elements, in pieces, so that a text nested too deeply is left before it is a whole tree."""
+    parser: ElementTree.XMLPullParser[Any] = ElementTree.XMLPullParser(events=("start", "end"))
+    for start in range(0, len(text), 65_536):
+        parser.feed(text[start : start + 65_536])
+        yield from cast(Iterator[tuple[str, ElementTree.Element]], parser.read_events())
+    parser.close()
+    # A parser may hold back what it has understood until it is closed.
+    yield from cast(Iterator[tuple[str, ElementTree.Element]], parser.read_events())
 
 
 def split(tag: str) -> tuple[str, str]:
