@@ -108,6 +108,7 @@ BUSINESS_CENTRAL = {
         "a_client_made_for_the_real_service_reads_everything",
         "the_generated_client_reads_purchase_invoices_with_lines",
         "a_generic_client_understands_the_metadata",
+        "the_nav_package_reads_orders_with_their_lines",
     ],
     "what is not established is a switch": ["every_switch_is_tested_somewhere"],
 }
@@ -213,6 +214,7 @@ SERVICENOW = {
     "independent clients, unmodified": [
         "it_updates_many_records_through_the_batch_api",
         "pysnc_attaches_lists_reads_and_deletes_files",
+        "it_joins_a_table_by_another_ones_reference",
         "it_inserts_updates_and_deletes",
     ],
 }
