@@ -23,6 +23,7 @@ from tests.sandbox.business_central.receiver import URL, Receiver, subscribe
 from tests.sandbox.business_central.records import Row
 from tests.sandbox.business_central.webhook_resources import CUSTOM
 from tests.sandbox.business_central.webhooks import ScaledClock
+from tests.sandbox.faults import Scenario
 from tests.sandbox.wire import Exchange, InProcess, serve
 
 COMPANIES = sample.companies()
@@ -480,6 +481,36 @@ def test_a_lost_answer_brings_the_notification_again(scene: Scene) -> None:
     assert scene.after(30) == [None]
     assert scene.after(60) == [200]
     assert told(scene) == [VENDOR["id"]] * 3
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize(
+    ("name", "arrivals"),
+    [
+        ("bc.notification_lost", [0, 1, 1]),
+        ("bc.notification_twice", [2, 3, 3]),
+        ("bc.notification_late", [0, 1, 2]),
+        ("bc.notification_out_of_order", [0, 2, 2]),
+        ("bc.notification_answer_lost", [1, 2, 3]),
+    ],
+)
+def test_a_named_fault_meets_the_next_notification(
+    scene: Scene, name: str, arrivals: list[int], *, served: bool
+) -> None:
+    scenario = Scenario(0, ((name, {}),))
+    if served:
+        with serve(Exchange(scene.simulator.handle), control=scene.simulator.control) as site:
+            for control, body in scenario.controls("bc"):
+                assert httpx.post(f"{site.url}/_control/{control}", json=body).status_code == 200
+    else:
+        scenario.install("bc", Exchange(scene.simulator.handle), scene.simulator)
+    seen = []
+    for vendor, wait in ((VENDOR, 30), (OTHER, 30), (None, 7200)):
+        if vendor is not None:
+            scene.rename(vendor=vendor)
+        scene.after(wait)
+        seen.append(len(told(scene)))
+    assert seen == arrivals
 
 
 def test_a_mishap_can_be_meant_for_certain_bodies(scene: Scene) -> None:

@@ -103,6 +103,7 @@ BUSINESS_CENTRAL = {
         "a_named_business_central_fault_is_an_odata_error",
         "a_named_business_central_fault_cuts_the_connection",
         "a_scenario_gives_the_same_faults_on_both_mounts",
+        "a_named_fault_meets_the_next_notification",
     ],
     "independent clients, unmodified": [
         "a_client_made_for_the_real_service_reads_everything",

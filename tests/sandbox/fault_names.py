@@ -20,7 +20,8 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Named:
-    """One named fault: a row of the wire's table, a row of the instance's inner table, or switches of the simulator.
+    """One named fault: a row of the wire's table, a row of the instance's inner table, switches of the simulator, or what
+    befalls a notification on its way to the receiver (`mail`).
 
     `limit_headers`: the answer carries the headers of a rate rule.
     """
@@ -29,6 +30,7 @@ class Named:
     wire: Data = field(default_factory=dict)
     inside: Data = field(default_factory=dict)
     switches: Data = field(default_factory=dict)
+    mail: Data = field(default_factory=dict)
     limit_headers: bool = False
 
 
@@ -244,6 +246,15 @@ BUSINESS_CENTRAL: dict[str, Named] = {
         "Leverancier bestaat niet.",
     ),
     "bc.slow": _bc("The true answer comes late.", "slow", delay=SLOW_SECONDS),
+    "bc.notification_lost": Named(
+        "A notification never arrives, and the sender believes it did.", mail={"effect": "lose"}
+    ),
+    "bc.notification_twice": Named("A notification arrives twice.", mail={"effect": "duplicate"}),
+    "bc.notification_late": Named("A notification arrives hours later.", mail={"effect": "delay", "seconds": 7200.0}),
+    "bc.notification_out_of_order": Named("A notification arrives behind the next one.", mail={"effect": "swap"}),
+    "bc.notification_answer_lost": Named(
+        "A notification arrives, its answer does not: it is sent again.", mail={"effect": "lose_answer"}
+    ),
 }
 
 FAULTS: dict[str, Named] = SERVICENOW | BUSINESS_CENTRAL

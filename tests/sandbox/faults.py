@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.sandbox.business_central import BusinessCentral
+from tests.sandbox.business_central.post import Mishap
 from tests.sandbox.fault_names import FAULTS, Named
 from tests.sandbox.servicenow.injected import Injection
 from tests.sandbox.servicenow.simulator import ServiceNow
@@ -25,6 +27,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 MATCHING = frozenset({"method", "path", "body", "skip", "times", "probability"})
 WIRE_OPTIONS = MATCHING | {"delay", "status", "answer", "retry_after", "after"}
 INSIDE_OPTIONS = MATCHING | {"status", "answer", "field", "count", "after"}
+MAIL_OPTIONS = frozenset({"skip", "times", "delay", "body"})
+_OPTIONS = (("wire", WIRE_OPTIONS), ("inside", INSIDE_OPTIONS), ("mail", MAIL_OPTIONS))
 AFTER = {"answer": "answer_after", "reset_before": "reset_after", "unserviced": "unserviced_committed"}
 DEFAULT_WAIT = 60
 
@@ -36,12 +40,14 @@ class Prepared:
     wire: list[Fault] = field(default_factory=list)
     inside: list[Injection] = field(default_factory=list)
     switches: dict[str, Any] = field(default_factory=dict)
+    mail: list[Mishap] = field(default_factory=list)
 
     def add(self, other: Prepared) -> None:
         """Puts the other's rows behind these."""
         self.wire += other.wire
         self.inside += other.inside
         self.switches |= other.switches
+        self.mail += other.mail
 
 
 def prepare(name: str, *, moment: datetime | None = None, **rule: Any) -> Prepared:
@@ -49,11 +55,14 @@ def prepare(name: str, *, moment: datetime | None = None, **rule: Any) -> Prepar
     named = FAULTS.get(name)
     if named is None:
         raise ValueError(f"no fault named {name}")
-    known = WIRE_OPTIONS if named.wire else INSIDE_OPTIONS if named.inside else frozenset()
+    known = next((options for data, options in _OPTIONS if getattr(named, data)), frozenset())
     if unknown := sorted(set(rule) - known):
         raise ValueError(f"{name} takes no {', '.join(unknown)}")
     if named.switches:
         return Prepared(switches=dict(named.switches))
+    if named.mail:
+        renamed = {("seconds" if key == "delay" else key): value for key, value in rule.items()}
+        return Prepared(mail=[Mishap(**_row(name, named.mail, "effect", renamed))])
     if named.inside:
         return Prepared(inside=[Injection(**_row(name, named.inside, "act", rule))])
     row = _row(name, named.wire, "effect", rule)
@@ -77,18 +86,22 @@ class Scenario:
                 found.add(prepare(name, moment=moment, **rule))
         return found
 
-    def install(self, system: System, exchange: Exchange, simulator: ServiceNow | None = None) -> None:
-        """Puts the system's faults into its exchange, and into the ServiceNow simulator behind it."""
+    def install(
+        self, system: System, exchange: Exchange, simulator: ServiceNow | BusinessCentral | None = None
+    ) -> None:
+        """Puts the system's faults into its exchange, and into the simulator behind it."""
         found = self.prepared(system)
         exchange.faults = found.wire
         exchange.chance.seed(self.seed)
-        if simulator is not None:
+        if isinstance(simulator, BusinessCentral):
+            simulator.webhooks.post.mishaps = found.mail
+        elif simulator is not None:
             simulator.front.injected.rows = found.inside
             simulator.front.injected.seed(self.seed)
             for name, value in found.switches.items():
                 simulator.switches.set(name, value)
-        elif found.inside or found.switches:
-            raise ValueError("the scenario has faults inside ServiceNow: give its simulator")
+        elif found.inside or found.switches or found.mail:
+            raise ValueError("the scenario has faults inside the system: give its simulator")
 
     def controls(self, system: System) -> list[tuple[str, Any]]:
         """The same for a served simulator: names and bodies to post to its control interface, in order."""
@@ -97,6 +110,8 @@ class Scenario:
         if system == "sn":
             bodies += [("inject", [asdict(row) for row in found.inside]), ("inject_seed", self.seed)]
             bodies += [("switches", found.switches)]
+        else:
+            bodies.append(("mishaps", {"rows": [asdict(row) for row in found.mail]}))
         return bodies
 
 

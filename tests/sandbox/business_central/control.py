@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.sandbox.business_central.encoding import decode
 from tests.sandbox.business_central.errors import Refusal
 from tests.sandbox.business_central.master_sets import ALL_SETS
+from tests.sandbox.business_central.post import Mishap
 from tests.sandbox.business_central.records import LINES_OF, Document, Line, Row
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def answer(simulator: BusinessCentral, name: str, body: Any) -> Any:
     ``changes`` and perhaps ``sequence`` (a line). ``dimension``: ``document``, ``code``, ``value``, perhaps ``sequence``.
     ``dangle``: ``document``, ``dangling``. ``add``: ``copy_of`` and ``number``: a copy under a new id. ``add_line`` and
     ``delete_line``: ``document``, ``sequence`` (and ``changes`` to the copied last line). ``delete``: ``document``.
-    ``revoke_tokens``: no body.
+    ``revoke_tokens``: no body. ``mishaps``: ``rows``, what befalls the next notifications.
     """
     action = _ACTIONS.get(name)
     if action is None:
@@ -45,6 +46,12 @@ def _entity(body: dict[str, Any]) -> str:
 def _changes(entity: str, changes: dict[str, Any]) -> Row:
     properties = ALL_SETS[entity].by_name
     return {name: decode(properties[name], value) for name, value in changes.items()}
+
+
+def _mishaps(simulator: BusinessCentral, body: dict[str, Any]) -> Any:
+    rows = [row | {"seconds": float(row.get("seconds", 0))} for row in body["rows"]]
+    simulator.webhooks.post.mishaps = [Mishap(**row) for row in rows]
+    return {}
 
 
 def _documents(simulator: BusinessCentral, body: dict[str, Any]) -> Any:
@@ -129,6 +136,7 @@ def _revoke_tokens(simulator: BusinessCentral, _body: dict[str, Any]) -> Any:
 
 
 _ACTIONS = {
+    "mishaps": _mishaps,
     "documents": _documents,
     "document": _document,
     "edit": _edit,
