@@ -19,7 +19,7 @@ from connector.decisions.retry import wait_seconds
 from connector.decisions.versions import emptying, with_removals
 from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
 from connector.flows.links import announce, restage, staged_orders
-from connector.flows.messages import send_units, standing
+from connector.flows.messages import send_units
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.flows.unreadable import keep_unreadable
@@ -89,7 +89,7 @@ class _UnitRun:
         for id_, reference in references.items():
             state = states.get(id_)
             verdict = (
-                "claim" if state is None else admit(reference, self._unit.origin, standing(state), self._claim_time)
+                "claim" if state is None else admit(reference, self._unit.origin, state.standing, self._claim_time)
             )
             if verdict == "claim":
                 wanted.append(id_)

@@ -6,25 +6,23 @@ message are found by the rescue timer, messages without a moved cursor are queue
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from connector.business_central.api_v2 import Change as BcChange
 from connector.decisions.admission import admit
 from connector.decisions.states import Status
 from connector.decisions.watermark import advance, fresh, read_from
-from connector.errors import Outage, RowConflict, SettingsFault
-from connector.flows.messages import send_units, standing
+from connector.errors import RowConflict
+from connector.flows.messages import queue_full, send_units
 from connector.flows.parts import Parts
+from connector.flows.rounds import every_entity
 from connector.model.documents import Entity
 from connector.model.stamps import stamp_text
 from connector.model.units import Origin, Reference
 from connector.settings import Company
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
-
-RUN_LIMIT = 240.0
-"""Seconds after which a poll stops and leaves the rest to the next tick, well inside the Functions time limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +34,19 @@ class Detected:
     stopped: str = ""
 
 
-def poll(parts: Parts, company: Company, entity: Entity) -> Detected:
-    """Queues what changed in one entity of one company since the cursor. Raises `Outage` when BC or storage cannot serve."""
+def poll(parts: Parts, company: Company, entity: Entity, may_go_on: Callable[[], bool]) -> Detected:
+    """Queues what changed in one entity of one company since the cursor. `may_go_on` is asked after each page; what is left
+    is the next tick's. Raises `Outage` when BC or storage cannot serve."""
     where = partition(company.key, entity)
     cursor, etag = parts.cursors.read(where)
     overlap = parts.settings.poll_overlap
-    started = parts.clock.monotonic()
     read = queued = 0
     for page in parts.reader.changes(company, entity, read_from(cursor, overlap)):
         read += len(page)
         seen = [Reference(change.id, change.modified) for change in page]
         news = fresh(cursor, seen)
         if news:
-            if parts.queues.count(parts.settings.documents_queue) >= parts.settings.max_waiting_units:
+            if queue_full(parts):
                 return Detected(read, queued, "the documents queue is full")
             queued += _queue(parts, company, entity, page, news)
         moved = advance(cursor, seen, overlap)
@@ -58,31 +56,16 @@ def poll(parts: Parts, company: Company, entity: Entity) -> Detected:
             except RowConflict:
                 return Detected(read, queued, "another poll moved the cursor")
             cursor = moved
-        if parts.clock.monotonic() - started > RUN_LIMIT:
+        if not may_go_on():
             return Detected(read, queued, "time is up")
     return Detected(read, queued)
 
 
 def poll_all(parts: Parts) -> None:
-    """Polls every entity of every company. What one cannot do now does not keep the others from being polled."""
-    unforeseen: list[Exception] = []
-    for company, entity in parts.entities():
-        try:
-            detected = poll(parts, company, entity)
-        except SettingsFault:
-            raise
-        except Outage as outage:
-            parts.telemetry.warning(
-                "poll_postponed",
-                company=company.key,
-                entity=entity.value,
-                system=outage.system,
-                error=type(outage).__name__,
-            )
-            continue
-        except Exception as error:  # noqa: BLE001 - raised below, after the others have had their turn
-            unforeseen.append(error)
-            continue
+    """Polls every entity of every company."""
+
+    def turn(company: Company, entity: Entity, may_go_on: Callable[[], bool]) -> None:
+        detected = poll(parts, company, entity, may_go_on)
         if detected.queued or detected.stopped:
             parts.telemetry.event(
                 "polled",
@@ -91,8 +74,8 @@ def poll_all(parts: Parts) -> None:
                 count=detected.queued,
                 outcome=detected.stopped or "all",
             )
-    if unforeseen:
-        raise unforeseen[0]
+
+    every_entity(parts, "poll", turn)
 
 
 def _queue(parts: Parts, company: Company, entity: Entity, page: Sequence[BcChange], news: Sequence[Reference]) -> int:
@@ -107,7 +90,7 @@ def _queue(parts: Parts, company: Company, entity: Entity, page: Sequence[BcChan
     wanted = [
         reference
         for reference in news
-        if reference.id not in states or admit(reference, Origin.POLL, standing(states[reference.id])) != "known"
+        if reference.id not in states or admit(reference, Origin.POLL, states[reference.id].standing) != "known"
     ]
     send_units(parts, company, entity, Origin.POLL, correlation, wanted)
     return len(wanted)

@@ -21,7 +21,7 @@ from connector.storage.ledger_rows import State
 
 
 def announce(parts: Parts, company: Company, documents: Iterable[Document]) -> None:
-    """Before invoices are staged: those whose order is not staged yet go on record."""
+    """Before invoices are staged: each that names an order goes on record, until its order is seen to be there."""
     awaits = [Await(document.order_number, document.id) for document in documents if document.order_number]
     if awaits:
         parts.awaits.add(partition(company.key, Entity.PURCHASE_ORDER), awaits)

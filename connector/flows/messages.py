@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.decisions.admission import Standing
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
 from connector.model.units import Origin, ParkedNote, Reference, units
@@ -40,13 +39,6 @@ def delete_note(parts: Parts, state: State) -> None:
         parts.queues.delete(parts.settings.poison_queue, Sent(state.poison_id, state.poison_receipt))
 
 
-def standing(state: State) -> Standing:
-    """What a ledger row says, as admission wants it."""
-    return Standing(
-        status=state.status,
-        settled=state.settled,
-        generation=state.generation,
-        due=state.due,
-        age=state.age,
-        read_at=state.read_at,
-    )
+def queue_full(parts: Parts) -> bool:
+    """Whether so much work waits already that detection should pause."""
+    return parts.queues.count(parts.settings.documents_queue) >= parts.settings.max_waiting_units

@@ -4,14 +4,16 @@ found by the ledger and not by luck. The third rescue parks the document: whatev
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from connector.decisions.states import Status
 from connector.errors import Reason
 from connector.flows.links import recover
-from connector.flows.messages import send_note, send_units
+from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
+from connector.flows.rounds import every_entity
 from connector.model.documents import Entity
 from connector.model.units import Origin, Reference
 from connector.settings import Company
@@ -70,7 +72,9 @@ def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
     ]
     steps += [Change(state, _parked(state), "parked", {"reasons": [asdict(_WORKER_DIED)]}) for state in hopeless]
     recorded = parts.ledger.record(where, steps)
-    parked = sum(1 for state in recorded.saved.values() if state.status is Status.PARKED)
+    parked = [state for state in hopeless if state.id in recorded.saved]
+    for state in parked:
+        delete_note(parts, state)
     notes = _complete_notes(parts, company, entity)
     if references or parked or notes:
         parts.telemetry.warning(
@@ -78,18 +82,21 @@ def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
             company=company.key,
             entity=entity.value,
             count=len(references),
-            parked=parked,
+            parked=len(parked),
             correlation=correlation,
         )
-    return Rescued(len(references), parked, notes)
+    return Rescued(len(references), len(parked), notes)
 
 
 def rescue_all(parts: Parts) -> None:
     """Rescues in every entity of every company."""
-    for company, entity in parts.entities():
+
+    def turn(company: Company, entity: Entity, _may_go_on: Callable[[], bool]) -> None:
         rescue(parts, company, entity)
-    for company in parts.settings.companies:
-        recover(parts, company)
+        if entity is Entity.PURCHASE_INVOICE:
+            recover(parts, company)
+
+    every_entity(parts, "rescue", turn)
 
 
 def _stands_still(state: State, patience: timedelta, *, backlog: bool) -> bool:

@@ -7,14 +7,15 @@ round, it puts on record when it began, how many documents it compared and how m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.decisions.content import content_hash
 from connector.decisions.states import OPEN, Status
-from connector.errors import Outage, RowConflict
-from connector.flows.messages import send_units
+from connector.errors import RowConflict
+from connector.flows.messages import queue_full, send_units
 from connector.flows.parts import Parts
+from connector.flows.rounds import every_entity
 from connector.model.documents import Entity
 from connector.model.units import MAX_REFERENCES, Origin, Reference
 from connector.settings import Company
@@ -22,40 +23,31 @@ from connector.storage.cursors import SweepRecord
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State
 
-RUN_LIMIT = 240.0
-
 
 def sweep_all(parts: Parts) -> None:
-    """Sweeps every entity of every company. What one cannot do now does not keep the others from being swept."""
-    for company, entity in parts.entities():
-        try:
-            record = sweep(parts, company, entity)
-        except Outage as outage:
-            parts.telemetry.warning(
-                "sweep_postponed",
-                company=company.key,
-                entity=entity.value,
-                system=outage.system,
-                error=type(outage).__name__,
-            )
-            continue
+    """Sweeps every entity of every company."""
+
+    def turn(company: Company, entity: Entity, may_go_on: Callable[[], bool]) -> None:
+        record = sweep(parts, company, entity, may_go_on)
         if record.changed:
             parts.telemetry.event("swept", company=company.key, entity=entity.value, count=record.changed)
 
+    every_entity(parts, "sweep", turn)
 
-def sweep(parts: Parts, company: Company, entity: Entity) -> SweepRecord:
-    """One run of the sweep; the record as it stands after it. Raises `Outage` when BC or storage cannot serve."""
+
+def sweep(parts: Parts, company: Company, entity: Entity, may_go_on: Callable[[], bool]) -> SweepRecord:
+    """One run of the sweep; the record as it stands after it. `may_go_on` is asked before each 200 documents. Raises `Outage`
+    when BC or storage cannot serve."""
     where = partition(company.key, entity)
     record, etag = parts.cursors.read_sweep(where)
     if not record.position:
         record = replace(record, began=parts.clock.now(), compared=0, changed=0)
-    started = parts.clock.monotonic()
     route = parts.profile.routes[entity.value]
     listed = parts.reader.listing(company, entity)
     states = {state.id: state for state in parts.ledger.all_states(where)}
     carried = sorted(id_ for id_, status in listed.items() if status in route.eligible and id_ > record.position)
     for begin in range(0, len(carried), MAX_REFERENCES):
-        if parts.clock.monotonic() - started > RUN_LIMIT or _queue_full(parts):
+        if not may_go_on() or queue_full(parts):
             return _saved(parts, where, record, etag)
         ids = carried[begin : begin + MAX_REFERENCES]
         changed = _changed(parts, company, entity, ids, states)
@@ -101,7 +93,3 @@ def _reference(state: State) -> Reference:
 
 def _send(parts: Parts, company: Company, entity: Entity, references: Sequence[Reference]) -> None:
     send_units(parts, company, entity, Origin.SWEEP, parts.randomness.token(), references)
-
-
-def _queue_full(parts: Parts) -> bool:
-    return parts.queues.count(parts.settings.documents_queue) >= parts.settings.max_waiting_units

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.decisions.admission import Standing
 from connector.decisions.states import OPEN, Status
 from connector.model.stamps import NEVER, parse_stamp, stamp_text
 from connector.storage.ports import Entity, Property
 
-MAX_TEXT = 30_000
-"""Characters of a long text column (a column holds 32,768 UTF-16 units); what is longer is cut with a marker."""
+MAX_TEXT = 15_000
+"""Characters of a long text column: it holds 32,768 UTF-16 units, and a character may take two. Longer text is cut."""
 CUT = "… [cut]"
 
 
@@ -19,12 +20,11 @@ CUT = "… [cut]"
 class State:
     """Where one document stands.
 
-    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `content_hash`: what was
-    read last, `payload_hash`: the rows as last verified in
-    ServiceNow, `sys_id` and `target` the record there, `lines` the sequence numbers that may be there,
-    `intents` how often rows were about to be sent. `due`: nothing is sent
-    before. `reasons`: JSON list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to
-    `read_at` come with a read row only.
+    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `content_hash`: what was read last;
+    `payload_hash`: the rows as last verified in ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence
+    numbers that may be there; `intents`: how often rows were about to be sent. `due`: nothing is sent before. `reasons`: JSON
+    list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a
+    read row only.
     """
 
     id: str
@@ -66,6 +66,18 @@ class State:
     def age(self) -> timedelta:
         """How long ago the row was last written, by the storage server's clock alone."""
         return self.read_at - self.modified
+
+    @property
+    def standing(self) -> Standing:
+        """What the row says, as admission wants it."""
+        return Standing(
+            status=self.status,
+            settled=self.settled,
+            generation=self.generation,
+            due=self.due,
+            age=self.age,
+            read_at=self.read_at,
+        )
 
 
 def state_properties(state: State) -> dict[str, Property]:
@@ -217,7 +229,7 @@ def unpacked(text: str) -> tuple[int, ...]:
 
 def cut(text: str) -> str:
     """The text, cut with a marker when it is too long for a column."""
-    return text if len(text) <= MAX_TEXT // 2 else text[: MAX_TEXT // 2 - len(CUT)] + CUT
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - len(CUT)] + CUT
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -137,3 +137,16 @@ def test_a_parked_document_without_its_note_gets_one() -> None:
     assert [note["parked"] for note in pipeline.poison()] == [parked.id]
     rescue_all(pipeline.parts)
     assert len(pipeline.poison()) == 1
+
+
+def test_a_document_that_is_parked_by_the_rescue_leaves_one_note_not_its_old_one_too() -> None:
+    pipeline = Pipeline(data=some(orders=36, invoices=1)[:1])
+    pipeline.run()
+    (parked, *_) = pipeline.parts.ledger.all_states(where(US, ORDERS), Status.PARKED)
+    replayed = replace(parked, status=Status.CLAIMED, claim="a worker that died", rescues=2)
+    assert pipeline.parts.ledger.record(where(US, ORDERS), [Change(parked, replayed)]).saved
+    pipeline.clock.advance(QUARTER_HOUR + 10)
+    rescue_all(pipeline.parts)
+    state = pipeline.states()[parked.id]
+    notes = [note["generation"] for note in pipeline.poison() if note["parked"] == parked.id]
+    assert notes == [state.generation] == [parked.generation + 1]

@@ -130,6 +130,6 @@ def test_a_sweep_goes_on_where_it_stopped() -> None:
     pipeline.parts.cursors.move_sweep(
         where, SweepRecord(position=ids[2], began=pipeline.clock.now() - timedelta(minutes=5), compared=3), ""
     )
-    done = sweep(pipeline.parts, company, Entity.PURCHASE_ORDER)
+    done = sweep(pipeline.parts, company, Entity.PURCHASE_ORDER, lambda: True)
     assert (done.position, done.compared) == ("", len(ids))
     assert done.completed == pipeline.clock.now() - timedelta(minutes=5)
