@@ -11,12 +11,13 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from connector.bootstrap import Application
 from connector.decisions.states import Status
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, SettingsFault
 from connector.flows.overview import Overview, Trail, overview, trails
 from connector.flows.parts import Parts
 from connector.model.stamps import NEVER
@@ -80,9 +81,11 @@ def _print_trail(one: Trail) -> None:
     state = one.state
     amount = f", {state.amount} {state.currency}" if state.amount else ""
     console.print(
-        f"\n[bold]{one.entity.value} {Text(state.number).plain}[/bold] in {one.company.key}{amount}: {state.status.value}"
+        f"\n[bold]{one.entity.value} {escape(state.number)}[/bold] in {one.company.key}{amount}: {state.status.value}"
     )
-    console.print(f"id {state.id}" + (f", ServiceNow {state.target} {state.sys_id}" if state.sys_id else ""))
+    console.print(
+        f"id {state.id}" + (f", ServiceNow {escape(state.target)} {escape(state.sys_id)}" if state.sys_id else "")
+    )
     table = Table()
     for heading in ("#", "When (UTC)", "Step", "State", "Details"):
         table.add_column(heading)
@@ -125,8 +128,13 @@ def _guarded(command: Callable[[Parts], None]) -> None:
 
 def _environment() -> dict[str, str]:
     file = Path("local.settings.json")
-    values = json.loads(file.read_text("utf-8"))["Values"] if file.is_file() else {}
-    return values | dict(os.environ)
+    try:
+        values = json.loads(file.read_text("utf-8"))["Values"] if file.is_file() else {}
+        return dict(values) | dict(os.environ)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsFault(
+            f"{file} cannot be read ({type(error).__name__}); compare it with local.settings.sample.json"
+        ) from None
 
 
 def _fail(message: str) -> NoReturn:
