@@ -109,6 +109,7 @@ def map_document(
 
 
 def header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
+    """What a profile may name of company, document, vendor and supplier, by the names in `model.profile.HEADER_FACTS`."""
     return {
         "company.erp_source": company.erp_source,
         "company.legal_entity": company.legal_entity,
@@ -202,6 +203,7 @@ class Writer:
         self._rules = rules
 
     def row(self, table: StagingTable, facts: Mapping[str, Fact], where: str) -> StagingRow:
+        """One row by the table's rules; columns without a value are left out and named in `empty`."""
         columns = {}
         for name, column in table.columns.items():
             text = self._text(name, column, facts, where)

@@ -51,11 +51,13 @@ class SupplierBook:
         wanted = sorted({name for name in names if name})
         with self._lock:
             now = self._clock.monotonic()
-            unknown = [name for name in wanted if now - self._single.get(name, -MAX_AGE - 1) > MAX_AGE]
-            askable = [name for name in unknown if _askable(name, also="")]
-            for start in range(0, len(askable), NAMES_A_CALL):
-                self._single |= dict.fromkeys(self._read_single(askable[start : start + NAMES_A_CALL]), now)
-            return frozenset(name for name in unknown if self._single.get(name) != now)
+            single = {name for name in wanted if name in self._single and now - self._single[name] <= MAX_AGE}
+            unknown = [name for name in wanted if name not in single and _askable(name, also="")]
+            for start in range(0, len(unknown), NAMES_A_CALL):
+                found = self._read_single(unknown[start : start + NAMES_A_CALL])
+                self._single |= dict.fromkeys(found, now)
+                single.update(found)
+            return frozenset(wanted) - single
 
     def _read_single(self, names: list[str]) -> list[str]:
         rules = self._rules
