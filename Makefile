@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo serve test lint bench lock clean
+.PHONY: setup demo serve test lint bench histories lock clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,11 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks
+
+# Random histories of edits, faults and notifications, each from a seed: more than the tests run.
+SEEDS  := 3000
+histories: setup
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 # Renews the pinned, hashed lists from requirements.in and requirements-dev.in; needs uv.
 lock:

@@ -8,7 +8,9 @@ from connector.bootstrap import Application
 from connector.errors import ConnectorError
 from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
-from connector.flows.overview import healthy
+from connector.flows.health import healthy
+from connector.flows.receive import Call, Reply, answer
+from connector.flows.renew import renew_all
 from connector.flows.rescue import rescue_all
 from connector.flows.sweep import sweep_all
 
@@ -34,6 +36,12 @@ def rescue(timer: func.TimerRequest) -> None:
     rescue_all(connector.parts)
 
 
+@app.timer_trigger(arg_name="timer", schedule="%RENEW_SCHEDULE%", use_monitor=True)
+def renew(timer: func.TimerRequest) -> None:
+    """Keeps the webhook subscriptions alive. Monitored: an hour that the app was down for is made up for when it starts."""
+    renew_all(connector.parts)
+
+
 @app.queue_trigger(arg_name="message", queue_name="%DOCUMENTS_QUEUE%", connection="ConnectorStorage")
 def documents(message: func.QueueMessage) -> None:
     """Works one unit of documents into ServiceNow."""
@@ -49,3 +57,22 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
         well = False
     body = json.dumps({"status": "ok" if well else "unavailable"})
     return func.HttpResponse(body, status_code=200 if well else 503, mimetype="application/json")
+
+
+@app.route(route="bc/{key}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def webhook(req: func.HttpRequest) -> func.HttpResponse:
+    """Takes Business Central's handshakes and change notifications."""
+    return _response(answer(lambda: connector.parts, _call(req)))
+
+
+def _call(req: func.HttpRequest) -> Call:
+    return Call(
+        key=req.route_params.get("key", ""),
+        body=req.get_body(),
+        token=req.params.get("validationToken"),
+        encoding=req.headers.get("Content-Encoding", ""),
+    )
+
+
+def _response(reply: Reply) -> func.HttpResponse:
+    return func.HttpResponse(reply.body, status_code=reply.status, headers=reply.headers)

@@ -18,9 +18,13 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from connector import __version__
 from connector.business_central.api_v2 import ApiV2Reader
+from connector.business_central.changes import ChangeReader
 from connector.business_central.codes import CodeBook
+from connector.business_central.endings import EndingReader
+from connector.business_central.fingerprints import FingerprintReader
 from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
 from connector.business_central.session import BusinessCentralSession
+from connector.business_central.subscriptions import SubscriptionClient
 from connector.errors import SettingsFault
 from connector.flows.parts import Parts
 from connector.model.profile import Profile, Translations
@@ -32,12 +36,14 @@ from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.servicenow.session import Authorisation, Basic, Bearer, ServiceNowSession
 from connector.servicenow.staging import StagingDoor
 from connector.settings import Settings, load_settings
-from connector.storage import cursors, gates, ledger
+from connector.storage import cursors, gates, ledger, subscriptions
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
+from connector.storage.fingerprints import Fingerprints
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
 from connector.storage.ports import QueueStore, TableStore
+from connector.storage.subscriptions import Registry
 from connector.telemetry import Telemetry, quiet_libraries
 
 if TYPE_CHECKING:
@@ -64,7 +70,7 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
     ports = ports or real_ports(settings)
     profile = load_profile(settings.profile)
     translations = load_translations(settings.translations)
-    for table in (ledger.TABLE, cursors.TABLE, gates.TABLE):
+    for table in (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE):
         ports.tables.ensure(table)
     for queue in (settings.documents_queue, settings.poison_queue):
         ports.queues.ensure(queue)
@@ -77,9 +83,13 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         reader=ApiV2Reader(
             bc_session,
             CodeBook(bc_session, ports.clock),
-            page_size=settings.bc_page_size,
             max_url=settings.bc_max_url,
         ),
+        changes=ChangeReader(bc_session, page_size=settings.bc_page_size),
+        endings=EndingReader(bc_session),
+        subscriptions=SubscriptionClient(bc_session),
+        prints=FingerprintReader(bc_session),
+        bc_traffic=bc_session.traffic,
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
         door=StagingDoor(sn_session, rows_a_batch=settings.sn_batch_rows),
         ledger=Ledger(
@@ -87,7 +97,10 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         ),
         awaits=Awaits(ports.tables),
         cursors=Cursors(ports.tables),
+        fingerprints=Fingerprints(ports.tables),
+        registry=Registry(ports.tables),
         gate=Gate(ports.tables, "servicenow", settings.sn_slots, ports.clock, ports.randomness),
+        bc_gate=Gate(ports.tables, "businesscentral", 0, ports.clock, ports.randomness),
         queues=ports.queues,
         clock=ports.clock,
         randomness=ports.randomness,
@@ -141,7 +154,7 @@ def _business_central(settings: Settings, ports: Ports) -> BusinessCentralSessio
         _secrets(settings.bc_client_secret, settings.bc_client_secret_next),
         ports.clock,
     )
-    return BusinessCentralSession(remote, tokens, f"{settings.bc_url}/api/v2.0", ports.clock, ports.randomness)
+    return BusinessCentralSession(remote, tokens, f"{settings.bc_url}/api", ports.clock, ports.randomness)
 
 
 def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:

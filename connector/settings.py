@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 from connector.errors import SettingsFault
+from connector.model.feeds import Feed
 from connector.model.money import MINOR_UNITS
 
 SHORTEST_CLAIM = 300
@@ -33,6 +34,12 @@ def _safe_url(text: str) -> str:
     if match["scheme"] == "http" and match["host"] not in LOOPBACK:
         raise ValueError("must start with https:// (http:// only for this machine)")
     return text.rstrip("/")
+
+
+def _webhook_url(url: str | None) -> str | None:
+    if url is not None and not url.endswith("/bc"):
+        raise ValueError("must end with /bc, the webhook function's route: https://APP.azurewebsites.net/api/bc")
+    return url
 
 
 def _strong_key(secret: SecretStr) -> SecretStr:
@@ -91,6 +98,18 @@ def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
     return companies
 
 
+POLL_SECONDS = {Feed.ORDERS: 15, Feed.INVOICES: 15, Feed.RECEIPTS: 60, Feed.CREDIT_MEMOS: 60, Feed.VENDORS: 300}
+
+
+def _intervals(given: dict[str, int]) -> dict[str, int]:
+    for name, seconds in given.items():
+        if name.rpartition("/")[2] not in list(Feed):
+            raise ValueError(f"knows {', '.join(Feed)}, alone or after a company's key and a slash, but not {name!r}")
+        if not 0 <= seconds <= 86400:
+            raise ValueError(f"{name} must be between 0 (at every tick of the timer) and 86400 seconds")
+    return given
+
+
 class Settings(BaseModel):
     """Every setting. A field's name in capitals is its name in the environment (the application settings)."""
 
@@ -122,6 +141,11 @@ class Settings(BaseModel):
     profile: str = "source_to_pay"
     translations: str = ""
 
+    # Webhooks of Business Central; off without an address
+    webhook_url: Annotated[Url | None, AfterValidator(_webhook_url)] = None
+    webhook_key: Annotated[SecretStr, AfterValidator(_strong_key)] | None = None
+    webhook_key_previous: Annotated[SecretStr, AfterValidator(_strong_key)] | None = None
+
     # Storage, as an Azure Functions connection of the name ConnectorStorage
     connectorstorage: Secret | None = None
     connectorstorage__accountname: str = ""
@@ -132,6 +156,9 @@ class Settings(BaseModel):
 
     # Keeping
     ledger_key: Annotated[SecretStr, AfterValidator(_strong_key)]
+    poll_seconds: Json[Annotated[dict[str, int], AfterValidator(_intervals)]] = {}
+    sweep_fingerprint: Literal["auto", "off"] = "auto"
+    sweep_full_hours: int = Field(default=6, ge=0, le=720)
     poll_overlap_seconds: int = Field(default=300, ge=1, le=86400)
     claim_seconds: int = Field(default=540, ge=2, le=3600)
     rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
@@ -151,6 +178,24 @@ class Settings(BaseModel):
     def poll_overlap(self) -> timedelta:
         """How far behind the watermark each poll reads again."""
         return timedelta(seconds=self.poll_overlap_seconds)
+
+    @property
+    def sweep_full_after(self) -> timedelta:
+        """How long the fingerprint may spare documents before a sweep reads all of them again."""
+        return timedelta(hours=self.sweep_full_hours)
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """The keys that notifications may be signed with, the present one first; none while webhooks are off."""
+        if self.webhook_url is None:
+            return ()
+        keys = (self.webhook_key, self.webhook_key_previous)
+        return tuple(base64.b64decode(key.get_secret_value()) for key in keys if key is not None)
+
+    def interval(self, company: Company, feed: Feed) -> timedelta:
+        """How often a feed of a company is polled."""
+        given = self.poll_seconds
+        return timedelta(seconds=given.get(f"{company.key}/{feed}", given.get(feed, POLL_SECONDS[feed])))
 
     def company(self, key: str) -> Company | None:
         """The company of that key."""
@@ -184,6 +229,8 @@ def _together(given: Mapping[str, str]) -> list[str]:
         faults.append(
             "ConnectorStorage: give a connection string, or ConnectorStorage__accountName for a managed identity"
         )
+    if "webhook_url" in given and "webhook_key" not in given:
+        faults.append("WEBHOOK_KEY: needed when WEBHOOK_URL is given")
     claim, rescue = given.get("claim_seconds", "540"), given.get("rescue_after_seconds", "900")
     simulated = given.get("sn_url", "").startswith("http://")
     if claim.isdecimal() and int(claim) < SHORTEST_CLAIM and not simulated:

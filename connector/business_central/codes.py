@@ -45,8 +45,8 @@ class CodeBook:
         try:
             return {
                 str(row["id"]).lower(): str(row["code"])
-                for rows in self._session.pages(path, page_size=5000)
-                for row in rows
+                for page in self._session.pages(path, page_size=5000)
+                for row in page.rows
             }
         except (PageBroken, KeyError, TypeError) as error:
             raise Outage("Business Central", f"{entity_set} cannot be read ({error})") from error

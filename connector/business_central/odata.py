@@ -55,6 +55,11 @@ def any_of(field: str, ids: Iterable[str]) -> str:
     return " or ".join(f"{field} eq {guid(text)}" for text in ids)
 
 
+def any_text_of(field: str, texts: Iterable[str]) -> str:
+    """A filter for several texts of one field."""
+    return " or ".join(f"{field} eq {literal(text)}" for text in texts)
+
+
 def pinned(link: str, base: str) -> str:
     """The next link, if it stays within the base address. Raises `Outage`: a link elsewhere must never get our token."""
     try:

@@ -1,9 +1,17 @@
-"""The session with Business Central's API: GET only, one token for all threads, every answer judged by one table."""
+"""The session with Business Central's APIs: one token for all threads, every answer judged by one table.
+
+It reads with GET. The only thing it can change is a webhook subscription: any other method or path is refused here, before a
+socket is opened, so that no fault elsewhere can ever write to BC's documents.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from connector.business_central.odata import pinned
@@ -20,7 +28,47 @@ THROTTLED_DEFAULT = 30.0
 """BC documents no Retry-After for 429; its window is five minutes."""
 MAX_PAGES = 100_000
 
+API_V2 = "v2.0"
+SETTLES_AFTER = 30.0
+"""Seconds after which a change of a subscription has happened or will not."""
+_WRITABLE = re.compile(r"(?P<POST>subscriptions)|(?P<PATCH>subscriptions\('[0-9a-f]{32}'\))", re.ASCII)
+
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a collection. `at`: BC's own clock when it answered; `seconds` and `size` (bytes): what it took;
+    `more`: another page follows."""
+
+    rows: list[Json]
+    at: datetime
+    seconds: float
+    size: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests sent and bytes received."""
+
+    calls: int
+    size: int
+
+    def __sub__(self, earlier: Traffic) -> Traffic:
+        return Traffic(self.calls - earlier.calls, self.size - earlier.size)
+
+
+class ChangeRefused(ConnectorError):
+    """BC will not make this change; asking again the same way is no use. `status` 404: what was to be changed is gone."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{SYSTEM} refuses the change ({status} {code})".replace(" )", ")"))
+        self.status = status
+
+
+class ForbiddenWrite(ConnectorError):
+    """Something tried to change what this connector must never change."""
 
 
 class PageBroken(ConnectorError):
@@ -43,36 +91,74 @@ class Unreadable(PageBroken):
 
 
 class BusinessCentralSession:
-    """Reads from one environment. `base` is the address up to and with ``/api/v2.0``."""
+    """Speaks to one environment. `root` is the address up to and with ``/api``; paths are below one of its APIs."""
 
-    def __init__(self, remote: Remote, tokens: TokenProvider, base: str, clock: Clock, randomness: Randomness) -> None:
-        self.base = base
+    def __init__(self, remote: Remote, tokens: TokenProvider, root: str, clock: Clock, randomness: Randomness) -> None:
+        self._root = root
         self._remote = remote
         self._tokens = tokens
         self._clock = clock
         self._randomness = randomness
+        self._counted = threading.local()
 
-    def get(self, path: str, *, page_size: int | None = None) -> Json:
-        """The JSON object at the path below the base address. Raises `PageBroken`, `Refused`, `Throttled` or `Outage`."""
-        return self._get(f"{self.base}/{path}", page_size, collection=False)
+    def base(self, api: str = API_V2) -> str:
+        """The address of an API."""
+        return f"{self._root}/{api}"
 
-    def pages(self, path: str, *, page_size: int) -> Iterator[list[Json]]:
-        """The rows of a collection, page by page, as far as its next links lead."""
-        url = f"{self.base}/{path}"
+    def traffic(self) -> Traffic:
+        """What the calling thread has sent and received so far."""
+        return getattr(self._counted, "traffic", Traffic(0, 0))
+
+    def get(self, path: str, *, api: str = API_V2) -> Json:
+        """The JSON object at the path. Raises `PageBroken`, `Refused`, `Throttled` or `Outage`."""
+        body, _ = self._get(f"{self.base(api)}/{path}", None, collection=False)
+        return body
+
+    def pages(self, path: str, *, page_size: int | Callable[[], int], api: str = API_V2) -> Iterator[Page]:
+        """A collection, page by page, as far as its next links lead; at least one. A `page_size` that is a function is asked
+        before each page. Raises what `get` raises."""
+        base = self.base(api)
+        url = f"{base}/{path}"
         seen = {url}
         for _ in range(MAX_PAGES):
-            body = self._get(url, page_size, collection=True)
-            yield body["value"]
+            began = self._clock.monotonic()
+            size = page_size if isinstance(page_size, int) else page_size()
+            body, answer = self._get(url, size, collection=True)
+            at = self._remote.server_time(answer)
             link = body.get("@odata.nextLink")
+            yield Page(body["value"], at, self._clock.monotonic() - began, len(answer.body), more=link is not None)
             if link is None:
                 return
-            url = pinned(str(link), self.base)
+            url = pinned(str(link), base)
             if url in seen:
                 raise Outage(SYSTEM, "the next link of a page leads back to a page already read")
             seen.add(url)
         raise Outage(SYSTEM, f"a collection has over {MAX_PAGES} pages")
 
-    def _get(self, url: str, page_size: int | None, *, collection: bool) -> Json:
+    def change(
+        self, method: Literal["POST", "PATCH", "DELETE"], path: str, body: Mapping[str, str], *, etag: str = ""
+    ) -> Json:
+        """Creates (POST), renews (PATCH) or removes (DELETE) a webhook subscription; the answer, {} after a removal.
+
+        Never tried again here. Raises `ForbiddenWrite` for anything but a subscription, `Ambiguous` when the answer was lost,
+        `ChangeRefused` when BC will not have it, else `Refused`, `Throttled` or `Outage`.
+        """
+        allowed = _WRITABLE.fullmatch(path)
+        known = method in ("POST", "PATCH", "DELETE")
+        if not known or allowed is None or (method == "POST") != (allowed.lastgroup == "POST"):
+            raise ForbiddenWrite(f"{method} {path.partition('(')[0]} is nothing this connector may do in {SYSTEM}")
+        headers = {"Content-Type": "application/json"} | ({"If-Match": etag} if etag else {})
+        content = None if method == "DELETE" else json.dumps(dict(body)).encode()
+        answer = self._authorised(method, f"{self.base()}/{path}", headers, content)
+        if answer.status == 204:
+            return {}
+        if answer.status == 201:
+            return _body(answer)
+        if answer.status in (400, 404, 409, 410, 412, 422):
+            raise ChangeRefused(answer.status, _error(answer)[0])
+        return judged(answer, self._remote.retry_after(answer))
+
+    def _get(self, url: str, page_size: int | None, *, collection: bool) -> tuple[Json, Answer]:
         return patiently(
             lambda: self._once(url, page_size, collection=collection),
             self._clock,
@@ -80,26 +166,42 @@ class BusinessCentralSession:
             also=(Unreadable,),
         )
 
-    def _once(self, url: str, page_size: int | None, *, collection: bool) -> Json:
-        answer, token = self._send(url, page_size)
-        if answer.status == 401:
-            # A token can be refused before its time (rotated keys, a changed app); one new token, then it is a refusal.
-            self._tokens.reject(token)
-            answer, _ = self._send(url, page_size)
+    def _once(self, url: str, page_size: int | None, *, collection: bool) -> tuple[Json, Answer]:
+        answer = self._authorised("GET", url, {} if page_size is None else {"Prefer": f"odata.maxpagesize={page_size}"})
         body = judged(answer, self._remote.retry_after(answer))
         if collection and not isinstance(body.get("value"), list):
             raise Unreadable("the answer has no list of records")
-        return body
+        return body, answer
 
-    def _send(self, url: str, page_size: int | None) -> tuple[Answer, str]:
+    def _authorised(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+        answer, token = self._send(method, url, headers, content)
+        if answer.status == 401:
+            # A token can be refused before its time (rotated keys, a changed app); one new token, then it is a refusal.
+            self._tokens.reject(token)
+            answer, _ = self._send(method, url, headers, content)
+        return answer
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> tuple[Answer, str]:
         token = self._tokens.token()
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Language": "en-US"}
-        if page_size is not None:
-            headers["Prefer"] = f"odata.maxpagesize={page_size}"
+        own = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Language": "en-US"}
+        self._count(0)
         try:
-            return self._remote.send("GET", url, headers=headers, timeout=TIMEOUT), token
+            answer = self._remote.send(
+                method,
+                url,
+                headers=own | dict(headers),
+                content=content,
+                timeout=TIMEOUT,
+                settles_after=None if method == "GET" else SETTLES_AFTER,
+            )
         except AnswerTooLarge as large:
             raise PageBroken("size", str(large)) from large
+        self._count(len(answer.body), calls=0)
+        return answer, token
+
+    def _count(self, size: int, *, calls: int = 1) -> None:
+        before = self.traffic()
+        self._counted.traffic = Traffic(before.calls + calls, before.size + size)
 
 
 def judged(answer: Answer, retry_after: float | None) -> Json:

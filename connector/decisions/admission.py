@@ -13,13 +13,19 @@ CLAIM = timedelta(minutes=9)
 """How long a claim stands without progress. Longer than a unit may work plus the longest request it may have started."""
 
 
+FINDERS = frozenset({Origin.POLL, Origin.NOTIFICATION, Origin.BACKFILL})
+"""Origins that know nothing of generations: they speak of what is in BC."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the ledger says about a document: its state, the stamp that state speaks of, and the row's age by the
-    storage server's clock. `due`: nothing may be sent for it before."""
+    storage server's clock. `noticed`: the newest stamp of a notification that was followed. `due`: nothing may be sent for it
+    before."""
 
     status: Status
     settled: datetime | None
+    noticed: datetime
     generation: int
     due: datetime | None
     age: timedelta
@@ -36,7 +42,7 @@ def admit(reference: Reference, origin: Origin, standing: Standing, claim: timed
     generation (the document was parked or discarded since). ``busy``: another worker has it and may have read an older
     version; look again later. ``due``: an earlier request has not settled; the message sent for that reads BC anew anyway.
     """
-    if reference.generation < standing.generation and origin is not Origin.POLL:
+    if reference.generation < standing.generation and origin not in FINDERS:
         return "void"
     if standing.status is Status.CLAIMED:
         return "claim" if standing.age >= claim else "busy"
@@ -45,6 +51,8 @@ def admit(reference: Reference, origin: Origin, standing: Standing, claim: timed
         return "due" if early and origin is not Origin.RETRY else "claim"
     if origin in (Origin.REPLAY, Origin.SWEEP):
         return "void" if standing.status is Status.DISCARDED else "claim"
-    if standing.settled is not None and reference.seen <= standing.settled:
-        return "known"
-    return "claim"
+    if standing.settled is None:
+        return "claim"
+    # A notification's stamp is when the change was logged, a little after the document's own.
+    known = max(standing.settled, standing.noticed) if origin is Origin.NOTIFICATION else standing.settled
+    return "known" if reference.seen <= known else "claim"

@@ -1,17 +1,20 @@
 """Later versions: what must be sent besides a document's own rows when an earlier version may stand in ServiceNow.
 
-A transform map adds and changes; it never takes away. So what is empty now has to be emptied, and a line that is gone has to be
-staged once more with nothing left of it.
+A transform map adds and changes; it never takes away. So what is empty now has to be emptied, a line that is gone has to be
+staged once more with nothing left of it, and so has a whole document that was deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from connector.decisions.mapping import MappedDocument, Rules, Writer, header_facts
+from connector.decisions.mapping import Fact, MappedDocument, Rules, StagingRow, Writer, header_facts
 from connector.errors import DocumentFault, Reason
-from connector.model.documents import Document
+from connector.model.documents import Document, Entity
+from connector.model.profile import Route, StagingTable
 
 
 def with_removals(mapped: MappedDocument, document: Document, rules: Rules, sent: Collection[int]) -> MappedDocument:
@@ -27,14 +30,60 @@ def with_removals(mapped: MappedDocument, document: Document, rules: Rules, sent
     if not route.removed_line:
         raise DocumentFault([_removal_fault(sequence) for sequence in gone])
     header = header_facts(document, rules.company, "", len(present))
-    writer = Writer(document.currency, rules)
-    keys = {name: column for name, column in route.line.columns.items() if name in route.line.key}
-    table = route.line.model_copy(update={"columns": keys})
-    rows = []
-    for sequence in gone:
-        row = writer.row(table, header | {"line.sequence": sequence}, str(sequence))
-        rows.append(replace(row, columns=dict(row.columns) | route.removed_line, removed=True))
+    rows = _taken_back(gone, route, Writer(document.currency, rules), header)
     return replace(mapped, rows=(*mapped.rows, *rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is left of a document that BC does not have any more. `sent`: the lines that may be in ServiceNow, by sequence
+    number."""
+
+    entity: Entity
+    id: str
+    number: str
+    currency: str
+    sent: Collection[int]
+
+
+def cancellation(gone: Remembered, rules: Rules) -> MappedDocument:
+    """The rows that cancel the document in ServiceNow: its key with the profile's constants, its lines taken back.
+
+    Its hash is never that of a document that is there, and it is the same whichever lines are still to be taken back. Raises
+    `DocumentFault` when the profile knows no way.
+    """
+    route = rules.profile.routes[gone.entity.value]
+    if not route.cancelled or (gone.sent and not route.removed_line):
+        raise DocumentFault([_cancellation_fault(gone, "removed_line" if route.cancelled else "cancelled")])
+    company = rules.company
+    facts: dict[str, Fact] = {
+        "company.erp_source": company.erp_source,
+        "company.legal_entity": company.legal_entity,
+        "company.invoice_source": company.invoice_source,
+        "document.id": gone.id,
+        "document.number": gone.number,
+    }
+    writer = Writer(gone.currency, rules)
+    header = writer.row(_key_only(route.header), facts, "")
+    header = replace(header, columns=dict(header.columns) | route.cancelled)
+    rows = (header, *_taken_back(gone.sent, route, writer, facts))
+    if writer.faults:
+        raise DocumentFault(writer.faults)
+    content = json.dumps(["cancelled", header.table, sorted(header.columns.items())], separators=(",", ":"))
+    return MappedDocument(gone.id, rows, hashlib.sha256(content.encode()).hexdigest())
+
+
+def _taken_back(
+    sequences: Collection[int], route: Route, writer: Writer, header: Mapping[str, Fact]
+) -> list[StagingRow]:
+    """A row for each of the lines, with nothing left of it."""
+    table = _key_only(route.line)
+    rows = [writer.row(table, dict(header) | {"line.sequence": each}, str(each)) for each in sorted(sequences)]
+    return [replace(row, columns=dict(row.columns) | route.removed_line, removed=True) for row in rows]
+
+
+def _key_only(table: StagingTable) -> StagingTable:
+    return table.model_copy(update={"columns": {name: table.columns[name] for name in table.key}})
 
 
 def _removal_fault(sequence: int) -> Reason:
@@ -43,6 +92,14 @@ def _removal_fault(sequence: int) -> Reason:
         f"The line {sequence} was removed in BC, and the profile names no way to take it back in ServiceNow.",
         "Remove the line in ServiceNow by hand, or name removed_line in the profile, then replay.",
         str(sequence),
+    )
+
+
+def _cancellation_fault(gone: Remembered, missing: str) -> Reason:
+    return Reason(
+        "REMOVAL_NOT_POSSIBLE",
+        f"{gone.number} was deleted in BC, and the profile names no way to cancel it in ServiceNow ({missing} is empty).",
+        f"Cancel it in ServiceNow by hand, then discard it; or name {missing} in the profile, then replay.",
     )
 
 

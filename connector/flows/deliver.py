@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Literal
 
 from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
@@ -18,13 +17,16 @@ from connector.decisions.mapping import MappedDocument, map_document
 from connector.decisions.retry import wait_seconds
 from connector.decisions.versions import emptying, with_removals
 from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
+from connector.flows.courtesy import asking_business_central
+from connector.flows.detect import poll_asked
 from connector.flows.links import announce, restage, staged_orders
 from connector.flows.messages import send_units
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.flows.unreadable import keep_unreadable
+from connector.flows.vanished import settle_vanished
 from connector.model.documents import Document, Entity
-from connector.model.units import Origin, Reference, Unit, decode_unit
+from connector.model.units import Origin, PollRequest, Reference, Unit, decode_message
 from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.settings import Company
 from connector.storage.gates import Slot, Wait
@@ -45,7 +47,10 @@ def deliver(parts: Parts, text: str, dequeue_count: int) -> None:
     """Works one message. Returns when every document has an outcome or a new message; raises only for a fault nobody
     foresaw in a message of a single document, and when storage itself does not answer."""
     try:
-        unit = decode_unit(text)
+        unit = decode_message(text)
+        if isinstance(unit, PollRequest):
+            _poll(parts, unit)
+            return
         company = parts.settings.company(unit.company)
         if company is None or unit.entity.value not in parts.profile.routes:
             raise ValueError(f"no company {unit.company!r} with {unit.entity.value} in the settings")
@@ -53,6 +58,20 @@ def deliver(parts: Parts, text: str, dequeue_count: int) -> None:
         keep_unreadable(parts, text, str(error))
         return
     _UnitRun(parts, unit, company, last_run=dequeue_count >= MAX_RUNS).run()
+
+
+def _poll(parts: Parts, request: PollRequest) -> None:
+    try:
+        poll_asked(parts, request)
+    except Outage as outage:
+        # Whoever asked will ask again when it goes on, and the timer polls anyway.
+        parts.telemetry.warning(
+            "poll_postponed",
+            company=request.company,
+            entity=request.feed.value,
+            system=outage.system,
+            error=type(outage).__name__,
+        )
 
 
 class _UnitRun:
@@ -103,31 +122,24 @@ class _UnitRun:
         return {id_: references[id_] for id_ in claimed}
 
     def _work(self, references: Mapping[str, Reference]) -> None:
-        reading = self._parts.reader.documents(
-            self._company, self._unit.entity, list(references), may_go_on=self._in_time
-        )
+        with asking_business_central(self._parts):
+            reading = self._parts.reader.documents(
+                self._company, self._unit.entity, list(references), may_go_on=self._in_time
+            )
         self._outcomes.released(sorted(reading.unread), 0.0)
         for id_, fault in reading.faults.items():
             self._outcomes.parked(id_, fault.reasons)
-        for id_ in sorted(reading.missing):
-            self._outcomes.closed(id_, self._end_of(id_))
-        eligible = self._eligible(reading, references)
+        cancelled = settle_vanished(self._parts, self._unit, self._company, self._outcomes, sorted(reading.missing))
+        eligible = self._eligible(reading)
         self._outcomes.flush()
-        if eligible:
-            self._stage(eligible)
+        if eligible or cancelled:
+            self._stage(eligible, cancelled)
 
-    def _end_of(self, id_: str) -> Literal["invoiced", "deleted"]:
-        """How a document ended that BC does not have any more: an order leaves BC when its last invoice is posted."""
-        number = self._outcomes.state(id_).number
-        if self._unit.entity is Entity.PURCHASE_ORDER and number:
-            return "invoiced" if self._parts.reader.invoiced(self._company, number) else "deleted"
-        return "deleted"
-
-    def _eligible(self, reading: Reading, references: Mapping[str, Reference]) -> list[Document]:
+    def _eligible(self, reading: Reading) -> list[Document]:
         route = self._parts.profile.routes[self._unit.entity.value]
         eligible = []
         for id_, document in reading.documents.items():
-            if document.modified < references[id_].seen and self._outcomes.state(id_).attempt < STALE_TRIES:
+            if document.modified < self._outcomes.state(id_).seen and self._outcomes.state(id_).attempt < STALE_TRIES:
                 # The answer is older than what was announced (a replica behind its primary): look again shortly.
                 stale = Outage(
                     "Business Central", "delivered an older version than it announced", retry_after=STALE_WAIT
@@ -144,14 +156,15 @@ class _UnitRun:
                 self._outcomes.parked(id_, fault.reasons)
         return eligible
 
-    def _stage(self, documents: Sequence[Document]) -> None:
+    def _stage(self, documents: Sequence[Document], cancelled: Sequence[MappedDocument]) -> None:
         slot = self._parts.gate.enter(f"{self._unit.correlation}-{self._parts.randomness.token()[:8]}")
         if isinstance(slot, Wait):
-            self._outcomes.released([document.id for document in documents], slot.seconds)
+            ids = [document.id for document in documents] + [mapped.id for mapped in cancelled]
+            self._outcomes.released(ids, slot.seconds)
             return
         try:
-            mapped = self._map(documents)
-            self._write(mapped, slot)
+            mapped = self._map(documents) if documents else []
+            self._write([*mapped, *cancelled], slot)
         except Outage as outage:
             if not isinstance(outage, StorageUnavailable):
                 self._close_gate(outage)
@@ -198,10 +211,12 @@ class _UnitRun:
             if delivery.outage is not None:
                 self._outcomes.rescheduled([document.id], delivery.outage)
                 self._close_gate(delivery.outage)
-            elif delivery.complete(document):
-                self._outcomes.staged(document, delivery)
-            else:
+            elif not delivery.complete(document):
                 self._outcomes.rejected(document, delivery)
+            elif self._outcomes.has_ended(document.id):
+                self._outcomes.cancelled(document, delivery)
+            else:
+                self._outcomes.staged(document, delivery)
         self._outcomes.flush()
         staged = [self._outcomes.document(id_) for id_ in self._outcomes.staged_ids]
         if self._unit.entity is Entity.PURCHASE_ORDER:
@@ -212,7 +227,7 @@ class _UnitRun:
     def _invoices(self, mapped: Sequence[MappedDocument]) -> list[Document]:
         if self._unit.entity is not Entity.PURCHASE_INVOICE:
             return []
-        return [self._outcomes.document(one.id) for one in mapped]
+        return [self._outcomes.document(one.id) for one in mapped if not self._outcomes.has_ended(one.id)]
 
     def _in_time_for_their_order(self, invoices: Sequence[Document]) -> set[str]:
         numbers = {invoice.order_number for invoice in invoices if invoice.order_number}

@@ -73,12 +73,9 @@ def _settle(
 def staged_orders(parts: Parts, company: Company, numbers: Iterable[str]) -> set[str]:
     """Those of the order numbers whose order is in ServiceNow."""
     where = partition(company.key, Entity.PURCHASE_ORDER)
-    staged = set()
-    for number in numbers:
-        states = parts.ledger.states(where, parts.ledger.find(where, number))
-        if any(state.number == number and state.sys_id for state in states.values()):
-            staged.add(number)
-    return staged
+    wanted = set(numbers)
+    states = parts.ledger.states(where, parts.ledger.find(where, sorted(wanted))) if wanted else {}
+    return {state.number for state in states.values() if state.number in wanted and state.sys_id}
 
 
 def _send_again(parts: Parts, company: Company, invoices: Sequence[State]) -> None:

@@ -1,7 +1,6 @@
-"""Outcomes: from what became of a unit's documents to ledger rows and messages.
+"""Outcomes: from what became of a unit's documents to steps for the ledger.
 
-Steps are gathered and written together (`flush`), up to 50 documents a transaction. A document leaves `open_ids` with its
-outcome. Order inside a flush: ledger first, then messages, then the pointers to poison messages.
+A document leaves `open_ids` with its outcome. What is on record so is written by `flows.steps`, with the next flush.
 """
 
 from __future__ import annotations
@@ -12,43 +11,42 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 from connector.decisions.content import content_hash
+from connector.decisions.endings import Ending
 from connector.decisions.mapping import MappedDocument
 from connector.decisions.reasons import fitting
 from connector.decisions.retry import wait_seconds
-from connector.decisions.states import OPEN, Status
+from connector.decisions.states import Status
 from connector.decisions.versions import line_numbers
 from connector.errors import Outage, Reason
-from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
+from connector.flows.steps import Steps
 from connector.model.documents import Document
 from connector.model.money import plain_text
 from connector.model.stamps import stamp_text
 from connector.model.units import Origin, Reference, Unit
 from connector.servicenow.staging import SERVER_LIMIT, Delivery
 from connector.settings import Company
-from connector.storage.ledger import Change, partition
+from connector.storage.ledger import Change
 from connector.storage.ledger_rows import State
 
 
 class Outcomes:
-    """The documents of one unit run: their ledger states, and the steps not yet written."""
+    """The documents of one unit run: which have an outcome, and which step each takes."""
 
     def __init__(self, parts: Parts, unit: Unit, company: Company, started: float) -> None:
         self._parts = parts
         self._unit = unit
         self._company = company
-        self._where, self._started = partition(company.key, unit.entity), started
-        self._states: dict[str, State] = {}
+        self._started = started
+        self._steps = Steps(parts, unit, company)
         self._references: dict[str, Reference] = {}
         self._documents: dict[str, Document] = {}
+        self._endings: dict[str, Ending] = {}
         self._open: set[str] = set()
-        self._steps: list[Change] = []
         self._intended: set[str] = set()
-        self._again: list[tuple[float, Reference]] = []
-        self._alone: list[tuple[float, Reference]] = []
         # One draw a run: documents that wait equally long share one message.
         self._chance = parts.randomness.uniform(0.0, 1.0)
         self.counts: Counter[str] = Counter()
@@ -63,20 +61,26 @@ class Outcomes:
         for id_, (reference, state) in wanted.items():
             before = state
             state = state or State(id=id_, status=Status.PENDING)
+            # When a notification says that a change was logged is no stamp that a read could be held against.
+            told = self._unit.origin is Origin.NOTIFICATION
             after = replace(
                 state,
                 status=Status.CLAIMED,
                 claim=token,
-                seen=max(state.seen, reference.seen),
+                seen=state.seen if told else max(state.seen, reference.seen),
+                noticed=max(state.noticed, reference.seen) if told else state.noticed,
                 correlation=self._unit.correlation,
                 due=None,
             )
-            changes.append(Change(before, after))
+            if before is None:
+                changes.append(Change(None, after, "seen", {"origin": self._unit.origin.value}))
+            else:
+                changes.append(Change(before, after))
             self._references[id_] = reference
-        recorded = self._parts.ledger.record(self._where, changes)
+        recorded = self._steps.record(changes)
         read_at = {id_: state.read_at for id_, (_, state) in wanted.items() if state is not None}
         for id_, state in recorded.saved.items():
-            self._states[id_] = replace(state, read_at=read_at.get(id_, self._parts.clock.now()))
+            self._steps.states[id_] = replace(state, read_at=read_at.get(id_, self._parts.clock.now()))
         self._open = set(recorded.saved)
         return list(recorded.saved), list(recorded.lost)
 
@@ -86,7 +90,7 @@ class Outcomes:
 
     def state(self, id_: str) -> State:
         """The document's ledger state as this run knows it."""
-        return self._states[id_]
+        return self._steps.states[id_]
 
     def document(self, id_: str) -> Document:
         """The document as it was read."""
@@ -95,8 +99,8 @@ class Outcomes:
     def learn(self, id_: str, document: Document) -> None:
         """What was read: its numbers and amount go on record with the next step."""
         self._documents[id_] = document
-        self._states[id_] = replace(
-            self._states[id_],
+        self._steps.states[id_] = replace(
+            self._steps.states[id_],
             number=document.number,
             vendor=document.vendor_number,
             amount=plain_text(document.gross_total),
@@ -104,21 +108,31 @@ class Outcomes:
             content_hash=content_hash(document),
         )
 
+    def learn_ending(self, id_: str, ending: Ending) -> None:
+        """BC does not have it any more: how it ended goes on record with each further step."""
+        self._endings[id_] = ending
+        # Nothing is what was read last; so a sweep sees the difference should the document come back.
+        self._steps.states[id_] = replace(self._steps.states[id_], content_hash="")
+
+    def has_ended(self, id_: str) -> bool:
+        """Whether BC does not have the document any more."""
+        return id_ in self._endings
+
     # -- the intent
 
     def intend(self, documents: Sequence[MappedDocument]) -> list[MappedDocument]:
         """Puts on record what is about to be sent. Documents whose claim was lost meanwhile are left out."""
         changes = []
         for mapped in documents:
-            state = self._states[mapped.id]
+            state = self._steps.states[mapped.id]
             detail = self._version(mapped.id) | {"payload": mapped.payload_hash, "rows": len(mapped.rows)}
             # Until the outcome nobody knows which rows ServiceNow has, so no hash may call a later version unchanged.
             lines = tuple(sorted({*state.lines, *line_numbers(mapped)}))
             after = replace(state, payload_hash="", intents=state.intents + 1, lines=lines)
             changes.append(Change(state, after, "intent", detail, self._index(mapped.id)))
-        recorded = self._parts.ledger.record(self._where, changes)
-        self._states |= {
-            id_: replace(saved, read_at=self._states[id_].read_at) for id_, saved in recorded.saved.items()
+        recorded = self._steps.record(changes)
+        self._steps.states |= {
+            id_: replace(saved, read_at=self._steps.states[id_].read_at) for id_, saved in recorded.saved.items()
         }
         self._open -= set(recorded.lost)
         self._intended |= set(recorded.saved)
@@ -129,19 +143,7 @@ class Outcomes:
     def staged(self, mapped: MappedDocument, delivery: Delivery) -> None:
         """Every row was taken and verified."""
         self.staged_ids.append(mapped.id)
-        header = delivery.results[0]
-        results = Counter(result.outcome for result in delivery.results.values())
-        self._settle(
-            mapped.id,
-            Status.DONE,
-            "staged",
-            self._version(mapped.id) | {"results": dict(results), "sys_id": header.sys_id, "target": header.target},
-            index=(header.sys_id,),
-            payload_hash=mapped.payload_hash,
-            lines=tuple(line_numbers(mapped)),
-            sys_id=header.sys_id,
-            target=header.target,
-        )
+        self._verified(mapped, delivery, Status.DONE, "staged")
 
     def unchanged(self, id_: str) -> None:
         """ServiceNow has these very rows already: nothing was sent."""
@@ -151,9 +153,18 @@ class Outcomes:
         """Not to be carried yet, by its status in BC."""
         self._settle(id_, Status.WAITING, "waiting", self._version(id_) | {"bc_status": status}, index=self._index(id_))
 
-    def closed(self, id_: str, how: Literal["invoiced", "deleted"]) -> None:
-        """BC does not have it any more: received and invoiced in full, or deleted by hand."""
-        self._settle(id_, Status.CLOSED, how, {})
+    def closed(self, id_: str) -> None:
+        """Gone from BC, and ServiceNow need not hear of it, or knows it already."""
+        self._settle(id_, Status.CLOSED, self._endings[id_].how, self._version(id_))
+
+    def cancelled(self, mapped: MappedDocument, delivery: Delivery) -> None:
+        """Gone from BC, and every row that says so in ServiceNow was taken and verified."""
+        self._verified(mapped, delivery, Status.CLOSED, "cancelled")
+
+    def left_parked(self, id_: str) -> None:
+        """Nothing new about a document that was parked after it had gone: it stays so, without a word in the trail."""
+        state = self._steps.states[id_]
+        self._step(id_, Change(state, replace(state, status=Status.PARKED, claim="")))
 
     def rejected(self, mapped: MappedDocument, delivery: Delivery) -> None:
         """ServiceNow refused rows: park with its words."""
@@ -169,7 +180,7 @@ class Outcomes:
             self._version(id_) | {"reasons": listed},
             index=self._index(id_),
             reasons=json.dumps(listed, ensure_ascii=False),
-            generation=self._states[id_].generation + 1,
+            generation=self._steps.states[id_].generation + 1,
         )
 
     # -- put back
@@ -177,17 +188,17 @@ class Outcomes:
     def rescheduled(self, ids: Iterable[str], outage: Outage) -> None:
         """Cannot be done now, through no fault of the document: a new message after a wait."""
         for id_ in ids:
-            state = self._states[id_]
+            state = self._steps.states[id_]
             wait = float(ceil(wait_seconds(state.attempt + 1, self._chance, told=outage.retry_after)))
             detail = {"why": str(outage)[:500], "seconds": wait}
             self._put_back(id_, "rescheduled", detail, attempt=state.attempt + 1, due=self._server_time(id_, wait))
-            self._again.append((wait, self._reference(id_)))
+            self._steps.send_again(id_, wait)
 
     def released(self, ids: Iterable[str], wait: float) -> None:
         """No slot was free: back to the queue, without a word in the trail."""
         for id_ in ids:
             self._put_back(id_, "", {})
-            self._again.append((wait, self._reference(id_)))
+            self._steps.send_again(id_, wait)
 
     def isolated(self, ids: Iterable[str], error: Exception) -> None:
         """A fault nobody foresaw, in company: sent again alone."""
@@ -195,7 +206,7 @@ class Outcomes:
             # What was sent before the fault must have settled before it is sent again.
             wait = SERVER_LIMIT if id_ in self._intended else 0.0
             self._put_back(id_, "isolated", {"error": type(error).__name__}, due=self._server_time(id_, wait))
-            self._alone.append((wait, self._reference(id_)))
+            self._steps.send_alone(id_, wait)
 
     def failed(self, id_: str, error: Exception) -> None:
         """A fault nobody foresaw, alone: the host runs the same message again."""
@@ -204,19 +215,8 @@ class Outcomes:
     # -- writing
 
     def flush(self) -> None:
-        """Writes the gathered steps, then sends what follows from them."""
-        steps, self._steps = self._steps, []
-        if steps:
-            before = {change.after.id: change.before for change in steps}
-            recorded = self._parts.ledger.record(self._where, steps)
-            self._states |= recorded.saved
-            self._notes({id_: (before[id_], state) for id_, state in recorded.saved.items()})
-        again, self._again = self._again, []
-        for wait in sorted({wait for wait, _ in again}):
-            self._send([reference for other, reference in again if other == wait], wait)
-        alone, self._alone = self._alone, []
-        for wait, reference in alone:
-            self._send([reference], wait)
+        """Writes the steps taken so far, and sends what follows from them."""
+        self._steps.flush()
 
     def finish(self) -> None:
         """Flushes and says in one line what became of the unit."""
@@ -230,21 +230,20 @@ class Outcomes:
                 **self.counts,
             )
 
-    def _notes(self, moves: Mapping[str, tuple[State | None, State]]) -> None:
-        """Poison messages: a newly parked document leaves one, a document that moved on takes its old one back."""
-        pointers = []
-        for before, after in moves.values():
-            if after.status is Status.PARKED:
-                sent = send_note(self._parts, self._company, self._unit.entity, after)
-                pointed = replace(after, poison_id=sent.message_id, poison_receipt=sent.pop_receipt)
-                pointers.append(Change(after, pointed))
-                if before is not None:
-                    delete_note(self._parts, before)
-            elif after.poison_id and after.status not in OPEN:
-                delete_note(self._parts, after)
-                pointers.append(Change(after, replace(after, poison_id="", poison_receipt="")))
-        if pointers:
-            self._states |= self._parts.ledger.record(self._where, pointers).saved
+    def _verified(self, mapped: MappedDocument, delivery: Delivery, status: Status, outcome: str) -> None:
+        header = delivery.results[0]
+        results = Counter(result.outcome for result in delivery.results.values())
+        self._settle(
+            mapped.id,
+            status,
+            outcome,
+            self._version(mapped.id) | {"results": dict(results), "sys_id": header.sys_id, "target": header.target},
+            index=(header.sys_id,),
+            payload_hash=mapped.payload_hash,
+            lines=tuple(line_numbers(mapped)),
+            sys_id=header.sys_id,
+            target=header.target,
+        )
 
     def _settle(
         self,
@@ -257,32 +256,33 @@ class Outcomes:
         **more: Any,
     ) -> None:
         document = self._documents.get(id_)
-        state = self._states[id_]
-        settled = document.modified if document else max(state.seen, self._references[id_].seen)
+        state = self._steps.states[id_]
+        settled = document.modified if document else max(state.seen, state.noticed, self._references[id_].seen)
         fields = {"reasons": "", "claim": "", "due": None, "attempt": 0, "rescues": 0} | more
-        after = replace(state, status=status, outcome=outcome, settled=settled, seen=max(state.seen, settled), **fields)
+        # What was read is what is known: after BC was restored from a backup that is older than what was announced.
+        seen = settled if document else max(state.seen, settled)
+        after = replace(state, status=status, outcome=outcome, settled=settled, seen=seen, **fields)
         self._step(id_, Change(state, after, outcome, detail, index))
 
     def _put_back(self, id_: str, action: str, detail: Mapping[str, object], **fields: Any) -> None:
-        state = self._states[id_]
+        state = self._steps.states[id_]
         after = replace(state, status=Status.PENDING, claim="", **fields)
         self._step(id_, Change(state, after, action, detail))
 
     def _step(self, id_: str, change: Change) -> None:
         self._open.discard(id_)
-        self._steps.append(change)
+        self._steps.add(change)
         self.counts[change.action or "released"] += 1
-
-    def _reference(self, id_: str) -> Reference:
-        return Reference(id_, self._references[id_].seen, self._states[id_].generation)
 
     def _server_time(self, id_: str, wait: float) -> datetime:
         """The moment after the wait, by the storage server's clock: its last Date plus the time that passed since."""
         passed = self._parts.clock.monotonic() - self._started
-        return self._states[id_].read_at + timedelta(seconds=passed + wait)
+        return self._steps.states[id_].read_at + timedelta(seconds=passed + wait)
 
     def _version(self, id_: str) -> dict[str, object]:
-        document = self._documents.get(id_)
+        document, ending = self._documents.get(id_), self._endings.get(id_)
+        if ending is not None:
+            return {"number": self._steps.states[id_].number, "gone": True, "archived": ending.archived}
         if document is None:
             return {}
         return {"number": document.number, "modified": stamp_text(document.modified), "status": document.status}
@@ -292,9 +292,3 @@ class Outcomes:
         if document is None:
             return ()
         return (document.number, document.vendor_number, document.vendor_invoice_number, document.order_number)
-
-    def _send(self, references: Sequence[Reference], delay: float) -> None:
-        unit = self._unit
-        send_units(
-            self._parts, self._company, unit.entity, Origin.RETRY, unit.correlation, references, delay_seconds=delay
-        )

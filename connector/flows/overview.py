@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.decisions.states import Status
-from connector.errors import Outage
 from connector.flows.parts import Parts
+from connector.flows.watch import Watched, watched_feeds
 from connector.model.documents import Entity
 from connector.settings import Company
+from connector.storage.cursors import POLLS
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import Event, State
 
@@ -35,9 +36,10 @@ class EntityOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All entities, and the depth of the queues."""
+    """All entities, all feeds, and the depth of the queues."""
 
     entities: tuple[EntityOverview, ...]
+    feeds: tuple[Watched, ...]
     waiting_units: int
     poison_messages: int
 
@@ -57,20 +59,10 @@ def overview(parts: Parts) -> Overview:
     """Where everything stands now."""
     return Overview(
         entities=tuple(_entity(parts, company, entity) for company, entity in parts.entities()),
+        feeds=tuple(watched_feeds(parts)),
         waiting_units=parts.queues.count(parts.settings.documents_queue),
         poison_messages=parts.queues.count(parts.settings.poison_queue),
     )
-
-
-def healthy(parts: Parts) -> bool:
-    """Whether the app can do its work here: its storage answers. The remote systems' outages are no illness of the app."""
-    try:
-        parts.queues.count(parts.settings.documents_queue)
-        for company, entity in parts.entities():
-            parts.cursors.read(partition(company.key, entity))
-    except Outage:
-        return False
-    return True
 
 
 def _entity(parts: Parts, company: Company, entity: Entity) -> EntityOverview:
@@ -83,8 +75,8 @@ def _entity(parts: Parts, company: Company, entity: Entity) -> EntityOverview:
         outcomes[state.outcome or state.status.value] += 1
         if state.status is Status.PARKED:
             causes.update({reason["code"] for reason in json.loads(state.reasons)})
-    cursor, _ = parts.cursors.read(where)
-    return EntityOverview(company, entity, counts, outcomes, causes, cursor.watermark)
+    record, _ = parts.cursors.read(POLLS, where)
+    return EntityOverview(company, entity, counts, outcomes, causes, record.cursor.watermark)
 
 
 def trails(parts: Parts, text: str) -> list[Trail]:
@@ -92,7 +84,7 @@ def trails(parts: Parts, text: str) -> list[Trail]:
     found = []
     for company, entity in parts.entities():
         where = partition(company.key, entity)
-        ids = {*parts.ledger.find(where, text), *parts.ledger.states(where, [text.strip().lower()])}
+        ids = {*parts.ledger.find(where, [text]), *parts.ledger.states(where, [text.strip().lower()])}
         for id_, state in sorted(parts.ledger.states(where, sorted(ids)).items()):
             events = tuple(parts.ledger.events(where, id_))
             found.append(Trail(company, entity, state, events, parts.ledger.intact(where, id_)))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from connector.business_central.api_v2 import ApiV2Reader
+from connector.business_central.changes import ChangeReader
+from connector.business_central.endings import EndingReader
+from connector.business_central.fingerprints import FingerprintReader
+from connector.business_central.session import Traffic
+from connector.business_central.subscriptions import SubscriptionClient
 from connector.decisions.mapping import Rules
+from connector.flows.pace import Pace
 from connector.model.documents import Entity
+from connector.model.feeds import Feed
 from connector.model.profile import Profile, Translations
 from connector.ports import Clock, Randomness
 from connector.servicenow.master_data import SupplierBook
@@ -14,9 +22,11 @@ from connector.servicenow.staging import StagingDoor
 from connector.settings import Company, Settings
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
+from connector.storage.fingerprints import Fingerprints
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
 from connector.storage.ports import QueueStore
+from connector.storage.subscriptions import Registry
 from connector.telemetry import Telemetry
 
 
@@ -28,16 +38,25 @@ class Parts:
     profile: Profile
     translations: Translations
     reader: ApiV2Reader
+    changes: ChangeReader
+    endings: EndingReader
+    subscriptions: SubscriptionClient
+    prints: FingerprintReader
+    bc_traffic: Callable[[], Traffic]
     suppliers: SupplierBook
     door: StagingDoor
     ledger: Ledger
     awaits: Awaits
     cursors: Cursors
+    fingerprints: Fingerprints
+    registry: Registry
     gate: Gate
+    bc_gate: Gate
     queues: QueueStore
     clock: Clock
     randomness: Randomness
     telemetry: Telemetry
+    pace: Pace = field(default_factory=Pace)
 
     def rules(self, company: Company) -> Rules:
         """The mapping rules of a company."""
@@ -47,3 +66,11 @@ class Parts:
         """Every company with every entity the profile routes."""
         routed = [entity for entity in Entity if entity.value in self.profile.routes]
         return [(company, entity) for company in self.settings.companies for entity in routed]
+
+    def feeds(self) -> list[tuple[Company, Feed]]:
+        """Every company with every feed that brings routed documents, or may concern some."""
+        routed = {entity for entity in Entity if entity.value in self.profile.routes}
+        watched = [feed for feed in Feed if feed.carried in routed or (not feed.carried and routed & {*feed.concerns})]
+        # What is carried comes first, in every company: the others can wait.
+        watched.sort(key=lambda feed: feed.carried is None)
+        return [(company, feed) for feed in watched for company in self.settings.companies]

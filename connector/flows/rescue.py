@@ -13,7 +13,7 @@ from connector.errors import Reason
 from connector.flows.links import recover
 from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
-from connector.flows.rounds import every_entity
+from connector.flows.rounds import everywhere
 from connector.model.documents import Entity
 from connector.model.units import Origin, Reference
 from connector.settings import Company
@@ -96,7 +96,7 @@ def rescue_all(parts: Parts) -> None:
         if entity is Entity.PURCHASE_INVOICE:
             recover(parts, company)
 
-    every_entity(parts, "rescue", turn)
+    everywhere(parts, "rescue", parts.entities(), turn)
 
 
 def _stands_still(state: State, patience: timedelta, *, backlog: bool) -> bool:

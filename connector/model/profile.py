@@ -28,6 +28,11 @@ LINE_FACTS = HEADER_FACTS | frozenset(
     "line.expected_receipt line.location line.cost_centre".split()
 )
 
+LASTING_FACTS = frozenset(
+    "company.erp_source company.legal_entity company.invoice_source document.id document.number".split()
+)
+"""What is still known of a document that is not in BC any more; of its lines, their sequence numbers."""
+
 ALLOCATION_FACTS = LINE_FACTS | frozenset(("allocation.cost_centre", "allocation.percent", "allocation.amount"))
 
 
@@ -79,6 +84,9 @@ class Route(_Data):
     removed_line: dict[str, str] = {}
     """What a line is staged with that an earlier version had and the present one has not: constants for some of the line's
     columns. Empty: there is no such way, and the document is parked."""
+    cancelled: dict[str, str] = {}
+    """What a document is staged with, besides its key, that was deleted in BC after it had been staged: constants for some of
+    the header's columns; its lines go by `removed_line`. Empty: there is no such way, and the document is parked."""
 
     @property
     def tables(self) -> tuple[StagingTable, ...]:
@@ -92,13 +100,34 @@ class Route(_Data):
 
     @model_validator(mode="after")
     def _facts_exist(self) -> Route:
-        unknown = sorted(self.removed_line.keys() - self.line.columns.keys())
-        if unknown:
-            raise ValueError(f"removed_line.{unknown[0]}: {self.line.table} has no such column in this profile")
+        for way, constants, table in (
+            ("removed_line", self.removed_line, self.line),
+            ("cancelled", self.cancelled, self.header),
+        ):
+            unknown = sorted(constants.keys() - table.columns.keys())
+            if unknown:
+                raise ValueError(f"{way}.{unknown[0]}: {table.table} has no such column in this profile")
+            keys = sorted(constants.keys() & set(table.key))
+            if keys:
+                raise ValueError(f"{way}.{keys[0]}: the key says which row it is and must stay as it was staged")
         for table, facts in zip(self.tables, (HEADER_FACTS, LINE_FACTS, ALLOCATION_FACTS), strict=False):
             for name, column in table.columns.items():
                 if column.value is not None and column.value not in facts:
                     raise ValueError(f"{table.table}.{name}: no fact is called {column.value!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _cancelled_can_be_found(self) -> Route:
+        if not self.cancelled:
+            return self
+        for table, lasting in ((self.header, LASTING_FACTS), (self.line, LASTING_FACTS | {"line.sequence"})):
+            for name in table.key:
+                value = table.columns[name].value
+                if value is not None and value not in lasting:
+                    raise ValueError(
+                        f"cancelled: {table.table}.{name} is part of the key, and {value} is not known any more "
+                        "when a document is gone"
+                    )
         return self
 
 

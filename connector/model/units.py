@@ -1,4 +1,4 @@
-"""What travels in the queues: units of references on the documents queue, parked notes on the poison queue.
+"""What travels in the queues: units of references and poll requests on the documents queue, parked notes on the poison queue.
 
 A message never holds a document, only where to find it, so it cannot go stale, leak or outgrow a queue.
 """
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector.model.documents import Entity
+from connector.model.feeds import Feed
 from connector.model.stamps import NEVER, parse_stamp, stamp_text
 
 MAX_REFERENCES = 200
@@ -25,6 +26,8 @@ class Origin(StrEnum):
     """Why a document is looked at."""
 
     POLL = "poll"
+    NOTIFICATION = "notification"
+    BACKFILL = "backfill"
     SWEEP = "sweep"
     RETRY = "retry"
     RESCUE = "rescue"
@@ -119,6 +122,30 @@ def units(company: str, entity: Entity, origin: Origin, correlation: str, refere
         Unit(company, entity, origin, correlation, tuple(references[start : start + MAX_REFERENCES]))
         for start in range(0, len(references), MAX_REFERENCES)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PollRequest:
+    """Asks for a poll of one feed of one company now: a notification told of more than it names, or the timer stands still."""
+
+    company: str
+    feed: Feed
+
+    def encode(self) -> str:
+        """The message text."""
+        body = {"v": VERSION, "poll": self.feed.value, "company": self.company}
+        return json.dumps(body, separators=(",", ":"))
+
+
+def decode_message(text: str) -> Unit | PollRequest:
+    """What a message of the documents queue asks for. Raises ValueError for a foreign one; never raises another error."""
+    try:
+        body = json.loads(text)
+        if isinstance(body, dict) and "poll" in body and body.get("v") == VERSION:
+            return PollRequest(_text(body["company"]), Feed(body["poll"]))
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not a message of ours: {type(error).__name__}") from error
+    return decode_unit(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ class AnswerTooLarge(Outage):
     """The answer is larger than this connector takes: ask for less."""
 
 
+class AnswerTooSlow(Outage):
+    """The answer did not come in time: ask for less next time."""
+
+
 class Remote:
     """Sends requests to one system. `system` is its name in errors."""
 
@@ -88,7 +92,8 @@ class Remote:
             message = f"the answer was lost ({type(error).__name__})"
             if settles_after is not None:
                 raise Ambiguous(self.system, message, settles_after=settles_after) from error
-            raise Outage(self.system, message) from error
+            kind = AnswerTooSlow if isinstance(error, httpx.ReadTimeout) else Outage
+            raise kind(self.system, message) from error
         return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.errors import RowConflict
-from connector.model.stamps import parse_stamp, stamp_text
+from connector.model.stamps import NEVER, parse_stamp, stamp_text
 from connector.ports import Clock, Randomness
 from connector.storage import keys
 from connector.storage.ports import Entity, Insert, Operation, Property, Replace, TableStore, Upsert
@@ -83,6 +83,10 @@ class Gate:
         slot.renewed_at = now
         return True
 
+    def closed_for(self) -> float:
+        """For how many seconds nobody is to ask the system; 0 when it may be asked."""
+        return max(0.0, self._closed_for(self._tables.read(TABLE, self._system, _NOT_BEFORE)))
+
     def leave(self, slot: Slot) -> None:
         """Frees the slot, if it is still ours."""
         try:
@@ -92,11 +96,19 @@ class Gate:
 
     def close_for(self, seconds: float) -> None:
         """Nobody enters for so many seconds: the system said so. A longer wait already set stands."""
-        entity = self._tables.read(TABLE, self._system, _NOT_BEFORE)
-        now = entity.read_at if entity is not None else self._clock.now()
-        until = now + timedelta(seconds=seconds)
-        if entity is None or until > parse_stamp(str(entity.properties["until"])):
-            self._tables.write(TABLE, self._system, [Upsert(_NOT_BEFORE, {"until": stamp_text(until)})])
+        until = self._not_before()
+        wished = until.read_at + timedelta(seconds=seconds)
+        if wished > parse_stamp(str(until.properties["until"])):
+            self._tables.write(TABLE, self._system, [Upsert(_NOT_BEFORE, {"until": stamp_text(wished)})])
+
+    def _not_before(self) -> Entity:
+        """The row that says when the gate opens; made when there is none, since only a row read tells the server's time."""
+        while (entity := self._tables.read(TABLE, self._system, _NOT_BEFORE)) is None:
+            try:
+                self._tables.write(TABLE, self._system, [Insert(_NOT_BEFORE, {"until": stamp_text(NEVER)})])
+            except RowConflict:
+                continue
+        return entity
 
     def _closed_for(self, entity: Entity | None) -> float:
         if entity is None:

@@ -15,6 +15,7 @@ from connector.decisions.chain import GENESIS, event_hash, key_id
 from connector.decisions.states import Status, legal
 from connector.errors import RowConflict
 from connector.model.documents import Entity
+from connector.model.feeds import Feed
 from connector.ports import Clock
 from connector.storage import keys
 from connector.storage.ledger_rows import Event, State, event_from, event_properties, state_from, state_properties
@@ -46,8 +47,8 @@ class Recorded:
     lost: tuple[str, ...]
 
 
-def partition(company: str, entity: Entity) -> str:
-    """The partition of one company's entity."""
+def partition(company: str, entity: Entity | Feed) -> str:
+    """The partition of one company's entity; a feed's cursor has the same name."""
     return keys.join(company, entity.value)
 
 
@@ -98,10 +99,25 @@ class Ledger:
         start, stop = keys.below("e", id_)
         return [event_from(entity) for entity in self._tables.query(TABLE, where, start=start, stop=stop)]
 
-    def find(self, where: str, text: str) -> list[str]:
-        """Ids of the documents found by this number (of the document, its order, its vendor) or sys_id."""
-        start, stop = keys.below("i", _index_text(text))
-        return [keys.split(entity.row)[-1] for entity in self._tables.query(TABLE, where, start=start, stop=stop)]
+    def find(self, where: str, texts: Sequence[str]) -> list[str]:
+        """Ids of the documents found by any of these numbers (of the document, its order, its vendor) or sys_ids, with as few
+        transactions as the partition allows."""
+        wanted = sorted({keys.below("i", _index_text(text)) for text in texts})
+        found: list[str] = []
+        passed = ""
+        if len(wanted) > POINT_READS:
+            limit = ROWS_PER_ID * len(wanted)
+            rows = list(self._tables.query(TABLE, where, start=wanted[0][0], stop=wanted[-1][1], limit=limit))
+            ranges = {start for start, _ in wanted}
+            found = [keys.split(row.row)[-1] for row in rows if f"{row.row.rpartition('|')[0]}|" in ranges]
+            if len(rows) < limit:
+                return sorted(set(found))
+            passed = rows[-1].row
+        for start, stop in wanted:
+            if stop > passed:
+                rows = list(self._tables.query(TABLE, where, start=start, stop=stop))
+                found += [keys.split(entity.row)[-1] for entity in rows]
+        return sorted(set(found))
 
     def record(self, where: str, changes: Iterable[Change]) -> Recorded:
         """Writes the changes, each whole or not at all. Those that lose their compare-and-set are reported, not raised."""

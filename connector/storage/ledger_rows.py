@@ -20,7 +20,8 @@ CUT = "… [cut]"
 class State:
     """Where one document stands.
 
-    `seen`: the newest stamp known; `settled`: the stamp the status speaks of. `content_hash`: what was read last;
+    `seen`: the newest stamp known; `settled`: the stamp the status speaks of; `noticed`: the newest stamp a notification gave,
+    which may be later than the document's own. `content_hash`: what was read last;
     `payload_hash`: the rows as last verified in ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence
     numbers that may be there; `intents`: how often rows were about to be sent. `due`: nothing is sent before. `reasons`: JSON
     list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a
@@ -35,6 +36,7 @@ class State:
     currency: str = ""
     seen: datetime = NEVER
     settled: datetime | None = None
+    noticed: datetime = NEVER
     content_hash: str = ""
     payload_hash: str = ""
     sys_id: str = ""
@@ -73,6 +75,7 @@ class State:
         return Standing(
             status=self.status,
             settled=self.settled,
+            noticed=self.noticed,
             generation=self.generation,
             due=self.due,
             age=self.age,
@@ -93,6 +96,7 @@ def state_properties(state: State) -> dict[str, Property]:
         "currency": state.currency,
         "seen": stamp_text(state.seen),
         "settled": _stamp(state.settled),
+        "noticed": stamp_text(state.noticed),
         "content_hash": state.content_hash,
         "payload_hash": state.payload_hash,
         "sys_id": state.sys_id,
@@ -126,6 +130,7 @@ def state_from(entity: Entity) -> State:
         currency=read.text("currency"),
         seen=read.moment("seen") or NEVER,
         settled=read.moment("settled"),
+        noticed=read.moment("noticed") or NEVER,
         content_hash=read.text("content_hash"),
         payload_hash=read.text("payload_hash"),
         sys_id=read.text("sys_id"),

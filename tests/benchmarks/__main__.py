@@ -1,100 +1,32 @@
-"""``make bench``: what a thousand reference orders cost, in API calls and storage transactions. Counts, not seconds.
-
-Everything runs in process on the simulators and the in-memory storage; queue receives and deletes of the Functions host are
-not counted, as they are not ours.
-"""
+"""``make bench``: what the connector costs and how fast it is, in counts and virtual seconds. Name one to run it alone."""
 
 from __future__ import annotations
 
 import argparse
-import random
-import resource
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
+import sys
 
 from rich.console import Console
-from rich.table import Table
 
-from connector.bootstrap import Ports, build
-from connector.decisions.states import Status
-from connector.flows.deliver import deliver
-from connector.flows.detect import poll_all
-from connector.flows.overview import overview
-from connector.ports import SeededRandomness
-from connector.settings import load_settings
-from tests.benchmarks.reference import reference_company
-from tests.sandbox.clock import VirtualClock
-from tests.sandbox.landscape import Landscape
-from tests.sandbox.storage import MemoryQueues, MemoryTables
+from tests.benchmarks import freshness, orders, sweep
 
 
-class Counted:
-    """A store whose calls are counted; a query counts once for each page of a thousand rows begun."""
-
-    def __init__(self, inner: Any, counts: Counter[str]) -> None:
-        self._inner = inner
-        self._counts = counts
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._inner, name)
-
-        def counted(*arguments: Any, **keywords: Any) -> Any:
-            self._counts[name] += 1
-            if name != "query":
-                return method(*arguments, **keywords)
-            return self._paged(method(*arguments, **keywords))
-
-        return counted
-
-    def _paged(self, rows: Any) -> Any:
-        for number, row in enumerate(rows):
-            if number and number % 1000 == 0:
-                self._counts["query"] += 1
-            yield row
-
-
-def main() -> None:
-    """Runs the benchmark and prints it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("--orders", type=int, default=1000)
-    orders = parser.parse_args().orders
-    clock = VirtualClock()
-    landscape = Landscape(clock.now, data=[reference_company(orders)])
-    counts: Counter[str] = Counter()
-    tables, queues = MemoryTables(clock), MemoryQueues(clock)
-    ports = Ports(
-        landscape.transport(),
-        Counted(tables, counts),
-        Counted(queues, counts),
-        clock,
-        SeededRandomness(random.Random(1)),
-    )
-    parts = build(load_settings(landscape.environment()), ports)
-    counts.clear()
-    poll_all(parts)
-    while messages := queues.receive("documents", 1, 600):
-        deliver(parts, messages[0].text, messages[0].dequeue_count)
-        queues.delete("documents", messages[0].sent)
-    storage = counts.copy()
-    staged = sum(one.counts[Status.DONE] for one in overview(parts).entities)
-    table = Table(title=f"{orders} purchase orders of 8 lines, 2 dimensions a line")
-    for heading in ("", "In all", "Per order"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, number in (
-        ("Business Central calls", landscape.bc_exchange.counts["requests"]),
-        ("ServiceNow calls", landscape.sn_exchange.counts["requests"]),
-        ("Storage transactions", sum(storage.values())),
-        ("  of which " + ", ".join(f"{count} {name}" for name, count in storage.most_common()), 0),
-    ):
-        table.add_row(name, str(number or ""), f"{number / orders:.4f}" if number else "")
+def main() -> int:
+    """Runs the benchmarks and prints them; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["orders", "sweep", "freshness", []], help="default: all")
+    parser.add_argument("--orders", type=int, default=1000, help="orders to carry")
+    parser.add_argument("--open-orders", type=int, default=10_000, help="orders to sweep")
+    parser.add_argument("--changes", type=int, default=10_000, help="changes whose freshness is measured")
+    arguments = parser.parse_args()
     console = Console()
-    console.print(table)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    console.print(f"{staged} of {orders} staged and verified. Peak memory with both simulators {memory} MiB.")
-    if staged != orders:
-        raise SystemExit(1)
+    runs = {
+        "orders": lambda: orders.run(console, arguments.orders),
+        "sweep": lambda: sweep.run(console, arguments.open_orders),
+        "freshness": lambda: freshness.run(console, arguments.changes),
+    }
+    held = [runs[name]() for name in arguments.which or runs]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from tests.sandbox import sample
@@ -12,10 +13,11 @@ from tests.sandbox.business_central import CompanyData, Document
 LINES = 8
 
 
-def reference_company(orders: int) -> CompanyData:
-    """The sample's first company with that many released reference orders and nothing else."""
+def reference_company(orders: int, *, types: Collection[str] = ()) -> CompanyData:
+    """The sample's first company with that many released reference orders and nothing else. `types`: their lines are of these
+    types only (default: of any but comments)."""
     company = sample.companies()[0]
-    model = _model(company)
+    model = _model(company, types)
     start = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
     company.documents = {
         "purchaseOrders": [_order(model, number, start + timedelta(seconds=number)) for number in range(orders)],
@@ -24,10 +26,15 @@ def reference_company(orders: int) -> CompanyData:
     return company
 
 
-def _model(company: CompanyData) -> Document:
+def _model(company: CompanyData, types: Collection[str]) -> Document:
     staged_terms = {row["id"] for row in company.tables["paymentTerms"] if row["code"] == "30 DAYS"}
     for document in company.orders:
-        items = [line for line in document.lines if line.values["lineType"] != "Comment" and len(line.dimensions) >= 2]
+        items = [
+            line
+            for line in document.lines
+            if (line.values["lineType"] in types if types else line.values["lineType"] != "Comment")
+            and len(line.dimensions) >= 2
+        ]
         plain = document.header["status"] == "Open" and document.header["paymentTermsId"] in staged_terms
         if plain and len(items) >= LINES and document.header["vendorNumber"] != "50000":
             made = copy.deepcopy(document)

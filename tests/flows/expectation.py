@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tests.flows.figures import day, decimal, money, plain, unit_price
@@ -23,6 +23,11 @@ from tests.sandbox.servicenow.staging_tables import STAGING
 LENGTHS = {table.name: {column.name: column.max_length for column in table.columns} for table in STAGING}
 EMPTIED = "NULL"
 # What ServiceNow takes as the order to empty a column; as good as no value.
+CANCELLED = {
+    ORDER: {"u_po_amount": "0.00"},
+    ORDER_LINE: {"u_quantity": "0", "u_unit_price": "0.00", "u_line_amount": "0.00", "u_tax_amount": "0.00"},
+}
+# What the rows of a deleted order say then; their other columns stay as they were.
 
 Translations = Mapping[str, Mapping[str, str]]
 
@@ -63,7 +68,7 @@ class Expected:
     kind: Literal["order", "invoice"]
     erp_source: str
     vendor: str
-    fate: Literal["staged", "waiting", "parked"]
+    fate: Literal["staged", "waiting", "parked", "invoiced", "received", "cancelled", "deleted"]
     reasons: frozenset[tuple[str, str]] = frozenset()
     rows: tuple[Row, ...] = ()
 
@@ -83,25 +88,58 @@ class Surroundings:
 
 def expectations(landscape: Landscape) -> dict[str, Expected]:
     """Every document as it is in Business Central at this moment, by its id."""
-    settings = {row["id"]: row for row in json.loads(landscape.environment()["COMPANIES"])}
-    translations = tomllib.loads(TRANSLATIONS.read_text("utf-8"))
     found: dict[str, Expected] = {}
     for company in landscape.data:
-        row = settings[company.id]
-        suppliers = _suppliers(landscape, row["erp_source"])
-        around = Surroundings(
-            row["erp_source"],
-            row["legal_entity"],
-            row["invoice_source"],
-            row["cost_centre_dimension"],
-            suppliers,
-            translations,
-            {table: _codes(company, table) for table in ("paymentTerms", "locations")},
-        )
+        around = _surroundings(landscape, company)
         for entity, expected in (("purchaseOrders", expected_order), ("purchaseInvoices", expected_invoice)):
             for id_ in landscape.business_central.document_ids(company.name, entity):
                 found[id_] = expected(landscape.business_central.document(company.name, id_, entity=entity), around)
     return found
+
+
+def vanished(landscape: Landscape) -> dict[str, Expected]:
+    """Every order that Business Central had at first and has not any more, by its id, with the rows that its record must agree
+    with. Speaks of orders that were carried, or could not be, as they were at first: none that was edited later."""
+    found: dict[str, Expected] = {}
+    for company in landscape.data:
+        around = _surroundings(landscape, company)
+        there = set(landscape.business_central.document_ids(company.name))
+        billed, received = (
+            _orders_named(landscape, company, name) for name in ("purchaseInvoices", "purchaseReceipts")
+        )
+        for order in company.orders:
+            if order.id in there:
+                continue
+            at_first = expected_order(order, around)
+            if order.number in billed:
+                found[order.id] = replace(at_first, fate="invoiced")
+            elif order.number in received:
+                found[order.id] = replace(at_first, fate="received")
+            elif at_first.fate == "staged":
+                rows = tuple(replace(row, columns=dict(row.columns) | CANCELLED[row.table]) for row in at_first.rows)
+                found[order.id] = replace(at_first, fate="cancelled", rows=rows)
+            else:
+                found[order.id] = replace(at_first, fate="deleted")
+    return found
+
+
+def _orders_named(landscape: Landscape, company: CompanyData, entity: str) -> set[str]:
+    bc = landscape.business_central
+    ids = bc.document_ids(company.name, entity)
+    return {str(bc.document(company.name, id_, entity=entity).header["orderNumber"]) for id_ in ids}
+
+
+def _surroundings(landscape: Landscape, company: CompanyData) -> Surroundings:
+    (row,) = (row for row in json.loads(landscape.environment()["COMPANIES"]) if row["id"] == company.id)
+    return Surroundings(
+        row["erp_source"],
+        row["legal_entity"],
+        row["invoice_source"],
+        row["cost_centre_dimension"],
+        _suppliers(landscape, row["erp_source"]),
+        tomllib.loads(TRANSLATIONS.read_text("utf-8")),
+        {table: _codes(company, table) for table in ("paymentTerms", "locations")},
+    )
 
 
 def staged_rows(expected: Iterable[Expected]) -> list[Row]:

@@ -21,7 +21,9 @@ from connector.decisions.states import Status
 from connector.flows.deliver import MAX_RUNS, deliver
 from connector.flows.detect import poll_all
 from connector.flows.parts import Parts
+from connector.flows.receive import Call, receive
 from connector.model.documents import Entity
+from connector.model.feeds import Feed
 from connector.ports import SeededRandomness
 from connector.settings import load_settings
 from connector.storage.ledger import partition
@@ -43,6 +45,11 @@ BATCH = "/api/now/v1/batch"
 TOKEN = "/oauth_token.do"
 MOST_MESSAGES = 500
 INVISIBLE_AFTER_FAULT = 30
+AT_EVERY_TICK = json.dumps(dict.fromkeys(Feed, 0))
+WEBHOOKS_ON = {
+    "WEBHOOK_URL": "https://connector.example/api/bc",
+    "WEBHOOK_KEY": base64.b64encode(b"the sandbox's own webhook key...").decode(),
+}
 
 
 @dataclass(frozen=True)
@@ -124,15 +131,34 @@ class Pipeline:
         self.queues = queues or MemoryQueues(self.clock)
         self.wire = Recorder(self.landscape.transport())
         self.faults: list[Exception] = []
-        self.settings = load_settings(self.landscape.environment() | dict(settings or {}))
+        self.settings = load_settings(
+            self.landscape.environment() | {"POLL_SECONDS": AT_EVERY_TICK} | dict(settings or {})
+        )
         chance = SeededRandomness(random.Random(seed))
         self.parts: Parts = build(self.settings, Ports(self.wire, self.tables, self.queues, self.clock, chance))
+        if self.settings.webhook_keys:
+            self.business_central.webhooks.post.carrier = self.webhook
 
     # -- going on
 
     def poll(self) -> None:
         """One tick of the poll timer."""
         poll_all(self.parts)
+
+    def webhook(self, request: httpx.Request) -> httpx.Response:
+        """The answer to a request that Business Central sends to the webhook address; with `WEBHOOKS_ON` they all come here."""
+        url = request.url
+        encoding = request.headers.get("Content-Encoding", "")
+        call = Call(url.path.rpartition("/")[2], request.content, url.params.get("validationToken"), encoding)
+        reply = receive(self.parts, call)
+        return httpx.Response(reply.status, headers=dict(reply.headers), content=reply.body.encode())
+
+    def notify(self) -> int:
+        """Lets time pass until Business Central sends its notifications, and these arrive; how many requests it were."""
+        due = self.business_central.webhooks.notifications.next_due()
+        if due is not None:
+            self.clock.advance_to(due)
+        return len(self.business_central.webhooks.deliver_due())
 
     def work(self) -> int:
         """Works every message that is visible now, as the Functions host does; how many there were."""

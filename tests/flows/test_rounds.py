@@ -10,7 +10,7 @@ import pytest
 
 from connector.business_central.session import TIMEOUT
 from connector.errors import Outage, SettingsFault
-from connector.flows.rounds import ROUND_LIMIT, every_entity
+from connector.flows.rounds import ROUND_LIMIT, everywhere
 from connector.model.documents import Entity
 from connector.remote.patience import PATIENCE
 from connector.settings import Company
@@ -36,7 +36,7 @@ def test_a_company_with_endless_work_leaves_the_others_their_time(page_seconds: 
             pages[f"{company.key} {entity.value}"] += 1
             pipeline.clock.sleep(page_seconds)
 
-    every_entity(pipeline.parts, "poll", endless)
+    everywhere(pipeline.parts, "poll", pipeline.parts.entities(), endless)
     assert all(pages.values())
     assert max(pages.values()) - min(pages.values()) <= 1
     assert pipeline.clock.monotonic() - began < ROUND_LIMIT + page_seconds
@@ -50,7 +50,7 @@ def test_time_that_one_does_not_need_is_there_for_those_behind_it() -> None:
         while f"{company.key} {entity.value}" == PLACES[-1] and may_go_on():
             pipeline.clock.sleep(1)
 
-    every_entity(pipeline.parts, "poll", only_the_last)
+    everywhere(pipeline.parts, "poll", pipeline.parts.entities(), only_the_last)
     assert pipeline.clock.monotonic() - began == ROUND_LIMIT
 
 
@@ -62,7 +62,7 @@ def test_nobody_begins_when_the_time_is_up(caplog: pytest.LogCaptureFixture) -> 
         begun.append(f"{company.key} {entity.value}")
         pipeline.clock.sleep(TIMEOUT)
 
-    every_entity(pipeline.parts, "poll", hanging)
+    everywhere(pipeline.parts, "poll", pipeline.parts.entities(), hanging)
     assert begun == PLACES[:2]
     assert caplog.text.count("poll_postponed") == 2
     assert caplog.text.count("outcome=time is up") == 2
@@ -81,5 +81,5 @@ def test_a_fault_of_one_does_not_keep_the_others_from_their_turn_and_is_raised(f
             raise fault
 
     with pytest.raises(type(fault)):
-        every_entity(pipeline.parts, "sweep", work)
+        everywhere(pipeline.parts, "sweep", pipeline.parts.entities(), work)
     assert begun == PLACES

@@ -162,3 +162,12 @@ def test_no_two_functions_of_our_app_listen_to_one_queue(functions: list[Functio
     names = [one.trigger["queueName"] for one in functions if one.trigger["type"] == "queueTrigger"]
     queues = [resolve(name, settings) for name in names]
     assert sorted(set(queues)) == sorted(queues)
+
+
+def test_the_routes_of_our_app_are_these_and_open_to_these_methods(functions: list[Function]) -> None:
+    triggers = [one.trigger for one in functions if one.trigger["type"] == "httpTrigger"]
+    # Business Central cannot show a key of the host; the last part of the webhook's address is the key.
+    assert {one["route"]: (one["authLevel"].lower(), sorted(one["methods"])) for one in triggers} == {
+        "health": ("anonymous", ["GET"]),
+        "bc/{key}": ("anonymous", ["GET", "POST"]),
+    }

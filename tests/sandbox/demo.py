@@ -21,9 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from connector.bootstrap import build, real_ports
+from connector.commands.status import print_feeds
 from connector.decisions.states import Status
 from connector.flows.overview import Overview, overview
 from connector.flows.parts import Parts
+from connector.model.feeds import Feed
 from connector.settings import load_settings
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State
@@ -88,7 +90,10 @@ def _run(*, serve: bool, port: int) -> int:
             for company, entity in parts.entities()
             for state in parts.ledger.all_states(partition(company.key, entity), Status.PARKED)
         ]
-        _report(first, parked, calls, writes, written_again, time.monotonic() - started)
+        watched = _watch(sandbox, parts)
+        _report(first, parked, calls, writes, written_again)
+        print_feeds(watched)
+        console.print(f"Whole run: {time.monotonic() - started:.1f} s.")
         if serve:
             _serve(sandbox, parts)
         return 0 if written_again == 0 else 1
@@ -125,16 +130,27 @@ def _poll_again(sandbox: Sandbox) -> int:
     reads = sandbox.business_central.exchange.counts["GET"]
     _poll(sandbox)
     deadline = time.monotonic() + 20
-    entities = 2 * len(sandbox.landscape.data)
+    entities = len(Feed) * len(sandbox.landscape.data)
     while sandbox.business_central.exchange.counts["GET"] < reads + entities and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1.5)  # long enough for the queue trigger to pick up a message, had there been one
     return sandbox.servicenow.exchange.counts["POST"] - before
 
 
-def _report(
-    seen: Overview, parked: list[State], bc: Counter[str], sn: Counter[str], written_again: int, seconds: float
-) -> None:
+def _watch(sandbox: Sandbox, parts: Parts) -> Overview:
+    """Lets the app subscribe to notifications and sweep once, which its timers would do within the hour."""
+    for function in ("renew", "sweep"):
+        httpx.post(f"{sandbox.host.url}/admin/functions/{function}", json={"input": ""}, trust_env=False)
+    deadline = time.monotonic() + 20
+    while True:
+        seen = overview(parts)
+        done = all(one.state and (one.sweep is None or one.sweep.completed) for one in seen.feeds)
+        if done or time.monotonic() > deadline:
+            return seen
+        time.sleep(0.2)
+
+
+def _report(seen: Overview, parked: list[State], bc: Counter[str], sn: Counter[str], written_again: int) -> None:
     outcomes = sum((one.outcomes for one in seen.entities), Counter[str]())
     documents = sum(one.seen for one in seen.entities)
     per_thousand = [f"{1000 * counts['requests'] / documents:.0f} ({counts['requests']} in all)" for counts in (bc, sn)]
@@ -156,7 +172,7 @@ def _report(
             console.print(
                 f"  {state.number}{line}: {reason['message']} {reason['remedy']}", markup=False, highlight=False
             )
-    console.print(f"\nSecond poll: {written_again} writes to ServiceNow. Whole run: {seconds:.1f} s.")
+    console.print(f"\nSecond poll: {written_again} writes to ServiceNow.\n")
 
 
 WORDS = ("staged", "unchanged", "waiting", "parked")

@@ -63,6 +63,7 @@ class Landscape:
             "POLL_SCHEDULE": "*/15 * * * * *",
             "SWEEP_SCHEDULE": "30 */15 * * * *",
             "RESCUE_SCHEDULE": "0 */5 * * * *",
+            "RENEW_SCHEDULE": "0 17 * * * *",
             "DOCUMENTS_QUEUE": "documents",
             "BC_URL": f"{bc_url}/v2.0/{bc.tenant}/{bc.environment}",
             "BC_TOKEN_URL": f"{login_url}/{bc.tenant}/oauth2/v2.0/token",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -43,6 +45,14 @@ class Sandbox:
     host: RunningHost
 
 
+def _free_port() -> int:
+    """A port that was free a moment ago: the app has to know its address before it runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def running_sandbox(
     *,
@@ -65,7 +75,10 @@ def running_sandbox(
         environment = landscape.environment(
             bc_url=bc.url, login_url=bc.url, sn_url=sn.url, storage=storage.connection_string
         )
+        port = port or _free_port()
         environment |= {
+            "WEBHOOK_URL": f"http://127.0.0.1:{port}/api/bc",
+            "WEBHOOK_KEY": base64.b64encode(b"the sandbox's own webhook key...").decode(),
             "AzureWebJobsStorage": storage.connection_string,
             "PYTHON_THREADPOOL_THREAD_COUNT": "16",
             **(settings or {}),

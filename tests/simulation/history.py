@@ -1,4 +1,5 @@
-"""The history of five documents that every fault schedule goes through: staged, edited, released, waiting, parked."""
+"""The histories that fault schedules go through: of five documents that are staged, edited, released, waiting or parked, and of
+two orders that vanish."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from functools import cache
 
 from tests.flows.pipeline import INVOICES, ORDERS, US
 from tests.sandbox.sample import CompanyData, companies
-from tests.simulation.stage import Plan, Stage
+from tests.simulation.stage import Plan, Stage, undisturbed
 from tests.simulation.world import World
 
 
@@ -49,4 +50,44 @@ def go_through(plan: Plan) -> Stage:
     bc.set_dimension(US, second.number, "DEPARTMENT", "PROD", sequence=int(str(second.lines[0].values["sequence"])))
     world.rest()
     assert world.differences() == []
+    return world.stage
+
+
+@cache
+def _two_orders() -> list[CompanyData]:
+    company = companies()[0]
+    small = [
+        order
+        for order in company.orders
+        if order.header["status"] == "Open"
+        and order.header["vendorNumber"] != "50000"
+        and 2 <= len(order.lines) <= 4
+        and not any(line.values["receivedQuantity"] for line in order.lines)
+    ]
+    company.documents = {ORDERS: small[:2], INVOICES: []}
+    company.history = {}
+    return [company]
+
+
+def let_vanish(plan: Plan) -> Stage:
+    """Two orders are staged; then one is received and invoiced in full, and somebody deletes the other. The plan holds from
+    there on. Asserts that the first stands as it was with its invoice beside it, and that the second is cancelled."""
+    world = World(copy.deepcopy(_two_orders()), undisturbed)
+    world.rest()
+    posted, deleted = world.landscape.data[0].orders
+    bc = world.landscape.business_central
+    world.clock.advance(60)
+    quantities = {
+        int(str(line.values["sequence"])): Decimal(str(line.values["quantity"]))
+        for line in posted.lines
+        if line.values["lineType"] != "Comment"
+    }
+    made = bc.post_order(US, posted.number, quantities=quantities, vendor_invoice_number="V-1")
+    assert made.order_gone
+    bc.delete(US, ORDERS, deleted.number)
+    world.begin(plan)
+    world.rest()
+    assert world.differences() == []
+    ends = {id_: state.outcome for id_, state in world.ledger_states().items()}
+    assert ends == {posted.id: "invoiced", deleted.id: "cancelled", made.invoice: "staged"}
     return world.stage

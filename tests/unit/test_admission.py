@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector.decisions.admission import CLAIM, Standing, admit
 from connector.decisions.states import OPEN, Status
+from connector.model.stamps import NEVER
 from connector.model.units import Origin, Reference
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -28,7 +29,7 @@ RESTING = frozenset(Status) - OPEN
 
 def expected(status: Status, origin: Origin, generation: str, stamp: str, settled: str, age: str, due: str) -> str:
     """The verdict in the words of the contract, rule by rule."""
-    if generation == "older" and origin is not Origin.POLL:
+    if generation == "older" and origin not in (Origin.POLL, Origin.NOTIFICATION, Origin.BACKFILL):
         return "void"
     if status is Status.CLAIMED:
         return {"fresh": "busy", "just expired": "claim", "old": "claim"}[age]
@@ -46,7 +47,7 @@ def test_every_combination_has_the_verdict_of_the_contract(status: Status, origi
         verdict = admit(
             Reference("a", STAMPS[stamp], GENERATIONS[generation]),
             origin,
-            Standing(status, SETTLEDS[settled], 2, DUES[due], AGES[age], NOW),
+            Standing(status, SETTLEDS[settled], NEVER, 2, DUES[due], AGES[age], NOW),
         )
         assert verdict == expected(status, origin, generation, stamp, settled, age, due), (
             generation,
@@ -64,6 +65,7 @@ standings = st.builds(
     Standing,
     status=st.sampled_from(Status),
     settled=st.sampled_from(list(SETTLEDS.values())),
+    noticed=st.sampled_from([NEVER, *STAMPS.values()]),
     generation=st.integers(0, 4),
     due=st.sampled_from(list(DUES.values())),
     age=st.sampled_from(list(AGES.values())),
@@ -103,9 +105,9 @@ def test_a_discarded_document_is_not_replayed(reference: Reference, standing: St
 
 def test_a_parked_note_put_back_by_hand_is_worked_on_once() -> None:
     note = Reference("a", datetime(1, 1, 1, tzinfo=UTC), 3)
-    parked = Standing(Status.PARKED, SETTLED, 3, None, timedelta(0), NOW)
+    parked = Standing(Status.PARKED, SETTLED, NEVER, 3, None, timedelta(0), NOW)
     assert admit(note, Origin.REPLAY, parked) == "claim"
-    parked_again = Standing(Status.PARKED, SETTLED, 4, None, timedelta(0), NOW)
+    parked_again = Standing(Status.PARKED, SETTLED, NEVER, 4, None, timedelta(0), NOW)
     assert admit(note, Origin.REPLAY, parked_again) == "void"
 
 
@@ -115,9 +117,18 @@ def test_a_claim_outlives_a_unit_and_the_longest_request_it_may_have_started() -
 
 def test_a_claim_may_be_shorter() -> None:
     reference = Reference("a", SETTLED, 2)
-    claimed = Standing(Status.CLAIMED, None, 2, None, timedelta(seconds=10), NOW)
+    claimed = Standing(Status.CLAIMED, None, NEVER, 2, None, timedelta(seconds=10), NOW)
     assert admit(reference, Origin.POLL, claimed, timedelta(seconds=11)) == "busy"
     assert admit(reference, Origin.POLL, claimed, timedelta(seconds=10)) == "claim"
+
+
+def test_a_notification_that_was_followed_is_not_followed_again_and_hides_nothing_from_the_poll() -> None:
+    """Its stamp may be later than the document's own; a change stamped in between is the poll's to find."""
+    noticed = Standing(Status.DONE, SETTLED, SETTLED + 2 * SECOND, 0, None, timedelta(0), NOW)
+    again = Reference("a", SETTLED + 2 * SECOND)
+    assert admit(again, Origin.NOTIFICATION, noticed) == "known"
+    assert admit(Reference("a", SETTLED + SECOND), Origin.POLL, noticed) == "claim"
+    assert admit(Reference("a", SETTLED + 3 * SECOND), Origin.NOTIFICATION, noticed) == "claim"
 
 
 def test_resting_states_are_all_but_the_open_ones() -> None:

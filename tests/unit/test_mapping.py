@@ -52,6 +52,8 @@ def changed(route: str, table: str, column: str, **changes: Any) -> Profile:
     """The shipped profile with one column's rule changed."""
     data = load_profile("source_to_pay").model_dump()
     data["routes"][route][table]["columns"][column] |= changes
+    # A key that is unknown once the document is gone does not go with a way to cancel it.
+    data["routes"][route]["cancelled"] = {}
     return Profile.model_validate(data)
 
 

@@ -54,6 +54,8 @@ SECRETS = (
     "SN_PASSWORD",
     "CONNECTORSTORAGE",
     "LEDGER_KEY",
+    "WEBHOOK_KEY",
+    "WEBHOOK_KEY_PREVIOUS",
 )
 
 
@@ -302,7 +304,7 @@ def test_no_value_inside_companies_shows_in_a_fault(text: str) -> None:
 
 
 def test_no_secret_shows_when_settings_are_printed() -> None:
-    changes = {name: CANARY for name in SECRETS if name not in ("LEDGER_KEY", "CONNECTORSTORAGE")}
+    changes = {name: CANARY for name in SECRETS if not name.endswith(("_KEY", "_KEY_PREVIOUS", "STORAGE"))}
     settings = load_settings(environment(**changes, ConnectorStorage=CANARY))
     for text in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
         assert CANARY not in text
@@ -338,6 +340,7 @@ def test_the_sample_holds_no_real_secret() -> None:
 def test_the_sample_names_every_setting_that_exists() -> None:
     hosts = {
         "POLL_SCHEDULE",
+        "RENEW_SCHEDULE",
         "RESCUE_SCHEDULE",
         "SWEEP_SCHEDULE",
         "AZUREWEBJOBSSTORAGE",

@@ -17,6 +17,7 @@ from connector.model.units import Reference
 
 START = datetime(2026, 7, 15, 12, tzinfo=UTC)
 OVERLAP = timedelta(minutes=5)
+LATER = START + timedelta(days=1)
 
 
 def at(seconds: float) -> datetime:
@@ -53,7 +54,7 @@ def test_the_bound_starts_just_above_the_overlap() -> None:
 
 @given(cursors, seen_lists, overlaps)
 def test_the_watermark_never_moves_back(cursor: Cursor, queued: list[Reference], overlap: timedelta) -> None:
-    after = advance(cursor, queued, overlap)
+    after = advance(cursor, queued, overlap, LATER)
     if cursor.watermark is not None:
         assert after.watermark is not None
         assert after.watermark >= cursor.watermark
@@ -61,13 +62,33 @@ def test_the_watermark_never_moves_back(cursor: Cursor, queued: list[Reference],
 
 @given(cursors, seen_lists, overlaps)
 def test_the_watermark_is_a_stamp_that_was_queued(cursor: Cursor, queued: list[Reference], overlap: timedelta) -> None:
-    after = advance(cursor, queued, overlap)
+    after = advance(cursor, queued, overlap, LATER)
     assert after.watermark in {cursor.watermark, *(reference.seen for reference in queued)}
+
+
+@given(cursors, seen_lists, overlaps, stamps)
+def test_the_watermark_is_never_ahead_of_the_clock_of_bc(
+    cursor: Cursor, queued: list[Reference], overlap: timedelta, now: datetime
+) -> None:
+    after = advance(cursor, queued, overlap, now)
+    assert after.watermark is None or after.watermark <= now
+
+
+def test_a_stamp_from_the_future_does_not_hide_what_is_changed_until_then() -> None:
+    cursor = advance(Cursor(at(10)), [Reference("a", at(900))], OVERLAP, at(11))
+    assert cursor.watermark == at(11)
+    bound = read_from(cursor, OVERLAP)
+    assert bound is not None
+    assert bound < at(12)
+
+
+def test_a_clock_of_bc_that_was_set_back_takes_the_watermark_back() -> None:
+    assert advance(Cursor(at(600)), [], OVERLAP, at(100)).watermark == at(100)
 
 
 def test_nothing_queued_leaves_the_cursor_as_it_is() -> None:
     cursor = Cursor(at(10), {"a": at(10)})
-    assert advance(cursor, [], OVERLAP) is cursor
+    assert advance(cursor, [], OVERLAP, LATER) is cursor
 
 
 @given(cursors, seen_lists.filter(bool), overlaps)
@@ -75,7 +96,7 @@ def test_what_was_queued_within_the_overlap_is_remembered(
     cursor: Cursor, queued: list[Reference], overlap: timedelta
 ) -> None:
     ordered = sorted(queued, key=lambda reference: reference.seen)
-    after = advance(cursor, ordered, overlap)
+    after = advance(cursor, ordered, overlap, LATER)
     floor = read_from(after, overlap) or NEVER
     again = [reference for reference in ordered if reference.seen >= floor]
     assert fresh(after, again) == []
@@ -83,13 +104,13 @@ def test_what_was_queued_within_the_overlap_is_remembered(
 
 @given(cursors, seen_lists.filter(bool), overlaps)
 def test_what_lies_before_the_overlap_is_forgotten(cursor: Cursor, queued: list[Reference], overlap: timedelta) -> None:
-    after = advance(cursor, queued, overlap)
+    after = advance(cursor, queued, overlap, LATER)
     floor = read_from(after, overlap)
     assert floor is None or all(seen >= floor for seen in after.recent.values())
 
 
 def test_the_edge_of_the_overlap_itself_is_remembered() -> None:
-    after = advance(Cursor(), [Reference("a", at(300)), Reference("b", at(600))], OVERLAP)
+    after = advance(Cursor(), [Reference("a", at(300)), Reference("b", at(600))], OVERLAP, LATER)
     assert set(after.recent) == {"a", "b"}
 
 
@@ -105,20 +126,20 @@ def test_a_stamp_that_is_not_remembered_is_fresh(cursor: Cursor, seen: list[Refe
 
 
 def test_a_document_that_changed_again_is_fresh_again() -> None:
-    cursor = advance(Cursor(), [Reference("a", at(10))], OVERLAP)
+    cursor = advance(Cursor(), [Reference("a", at(10))], OVERLAP, LATER)
     assert fresh(cursor, [Reference("a", at(10)), Reference("a", at(11))]) == [Reference("a", at(11))]
 
 
 def test_the_memory_is_bounded_and_keeps_the_newest() -> None:
     queued = [Reference(str(UUID(int=number)), at(number / 1000)) for number in range(3 * MAX_RECENT)]
-    after = advance(Cursor(), queued, OVERLAP)
+    after = advance(Cursor(), queued, OVERLAP, LATER)
     assert len(after.recent) == MAX_RECENT
     assert set(after.recent) == {reference.id for reference in queued[-MAX_RECENT:]}
 
 
 def test_a_full_memory_fits_into_one_column_of_table_storage() -> None:
     queued = [Reference(str(UUID(int=number)), at(1)) for number in range(MAX_RECENT)]
-    recent = advance(Cursor(), queued, OVERLAP).recent
+    recent = advance(Cursor(), queued, OVERLAP, LATER).recent
     text = json.dumps({id_: stamp_text(seen) for id_, seen in recent.items()}, separators=(",", ":"))
     assert len(text) <= 32_768
 
@@ -143,7 +164,7 @@ def test_a_commit_as_late_as_the_overlap_is_never_missed(commits: list[tuple[str
         bound = read_from(cursor, timedelta(seconds=300)) or NEVER
         page = [Reference(id_, seen) for seen, id_ in rows if seen >= bound]
         queued |= _stamps(fresh(cursor, page))
-        cursor = advance(cursor, page, timedelta(seconds=300))
+        cursor = advance(cursor, page, timedelta(seconds=300), LATER)
         current = {id_: seen for id_, (_, seen) in visible.items()}
     assert set(current.items()) <= queued
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from typing import Literal
 
 import httpx
 
@@ -17,7 +18,7 @@ from tests.sandbox.business_central import answers, routing
 from tests.sandbox.business_central.amounts import decimal_of
 from tests.sandbox.business_central.data import Data
 from tests.sandbox.business_central.encoding import etag, string_json
-from tests.sandbox.business_central.errors import Refusal, method_not_allowed
+from tests.sandbox.business_central.errors import Refusal, method_not_allowed, missing_vendor
 from tests.sandbox.business_central.limits import Limits
 from tests.sandbox.business_central.media import MEDIA_BASE
 from tests.sandbox.business_central.on_premises import OnPremises
@@ -38,6 +39,7 @@ _HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Date, Content-Length, Server, OData-Version, ms-correlation-x",
 }
+BARE = frozenset({"id", "lastModifiedDateTime"})
 
 
 class Answering(Data):
@@ -47,6 +49,7 @@ class Answering(Data):
         super().__init__(companies, now=now, ideal_stamps=ideal_stamps)
         self.base_url = ""
         self.reading_changes_orders = False
+        self.unlistable: dict[str, Literal["always", "beyond its stamp"]] = {}
         self.on_premises: OnPremises | None = None
         self.limits = Limits(now)
         self.uncertainties = Uncertainties()
@@ -76,6 +79,7 @@ class Answering(Data):
         if target.count:
             headers = {"Content-Type": "text/plain; odata.metadata=minimal; odata.streaming=true"}
             return self._answer(200, str(page.total), headers)
+        self._check_listable(page.records, query)
         self._reading(state, page.records)
         text = f'{{"@odata.context":{string_json(context)},'
         if query.count:
@@ -86,6 +90,12 @@ class Answering(Data):
             text += f',"@odata.nextLink":{string_json(next_link(request, page, with_tenant=with_tenant))}'
         applied = {} if wished is None else {"Preference-Applied": "odata.maxpagesize"}
         return self._answer(200, _addressed(text + "}", context), applied)
+
+    def _check_listable(self, records: Sequence[Record], query: Query) -> None:
+        bare = query.shape.select is not None and query.shape.select <= BARE and not query.shape.expand
+        for record in records:
+            if record.id in self.unlistable and not (bare and self.unlistable[record.id] == "beyond its stamp"):
+                raise missing_vendor(str(record.values.get("vendorNumber", record.values.get("number", ""))))
 
     def _reading(self, state: CompanyState, records: Sequence[Record]) -> None:
         if not self.reading_changes_orders or state not in self._companies:

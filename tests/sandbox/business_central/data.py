@@ -33,6 +33,14 @@ class Data:
         with self._lock:
             return [record.id for record in self._company(company).all_of(entity)]
 
+    def stamps(self, company: str, entity: str = "purchaseOrders") -> dict[str, datetime]:
+        """The stamp of every document, by id."""
+        with self._lock:
+            found = {
+                record.id: record.values["lastModifiedDateTime"] for record in self._company(company).all_of(entity)
+            }
+            return {id_: stamp for id_, stamp in found.items() if isinstance(stamp, datetime)}
+
     def document(self, company: str, document: str, *, entity: str = "purchaseOrders") -> Document:
         """A copy of the document with this number or id, as it is now."""
         with self._lock:

@@ -69,6 +69,15 @@ def dangling_dimension() -> Refusal:
     )
 
 
+def missing_vendor(number: str) -> Refusal:
+    """A listed record names a vendor that no longer exists, and the page looks for it: the whole answer fails."""
+    return Refusal(
+        404,
+        "Internal_RecordNotFound",
+        f"The Vendor does not exist. Identification fields and values: No.='{number}'",
+    )
+
+
 def method_not_allowed(method: str, entity: str) -> Refusal:
     """The verb is not for this entity set."""
     return Refusal(

@@ -39,8 +39,8 @@ class BusinessCentral(AnsweringSoap, Posting, Timekeeping):
     `forbidden` (authenticated, yet without any right: 403), `unreadable` (entity sets that the permission sets do not
     cover), `reading_changes_orders` (the reader may write, so that reading an order with an invoice discount rewrites it),
     `archives` (the sets of archived orders, which came with version 29), `on_premises` (it is such a server instead: other
-    addresses, Basic authentication), `page_services` (pages published as web services), those in `soap`, the numbers in
-    `limits`, and all of `uncertainties`.
+    addresses, Basic authentication), `page_services` (pages published as web services), `unlistable` (by id, records that break
+    a list: any, or any that shows more than id and stamp), those in `soap`, the numbers in `limits`, all of `uncertainties`.
     """
 
     def __init__(

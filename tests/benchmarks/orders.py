@@ -1,0 +1,90 @@
+"""Orders: what a thousand reference orders cost, in API calls and storage transactions. Counts, not seconds.
+
+Everything runs in process on the simulators and the in-memory storage; queue receives and deletes of the Functions host are
+not counted, as they are not ours.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from connector.bootstrap import Ports, build
+from connector.decisions.states import Status
+from connector.flows.deliver import deliver
+from connector.flows.detect import poll_all
+from connector.flows.overview import overview
+from connector.ports import SeededRandomness
+from connector.settings import load_settings
+from tests.benchmarks.reference import reference_company
+from tests.sandbox.clock import VirtualClock
+from tests.sandbox.landscape import Landscape
+from tests.sandbox.storage import MemoryQueues, MemoryTables
+
+
+class Counted:
+    """A store whose calls are counted; a query counts once for each page of a thousand rows begun."""
+
+    def __init__(self, inner: Any, counts: Counter[str]) -> None:
+        self._inner = inner
+        self._counts = counts
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._inner, name)
+
+        def counted(*arguments: Any, **keywords: Any) -> Any:
+            self._counts[name] += 1
+            if name != "query":
+                return method(*arguments, **keywords)
+            return self._paged(method(*arguments, **keywords))
+
+        return counted
+
+    def _paged(self, rows: Any) -> Any:
+        for number, row in enumerate(rows):
+            if number and number % 1000 == 0:
+                self._counts["query"] += 1
+            yield row
+
+
+def run(console: Console, orders: int) -> bool:
+    """Runs the benchmark and prints it; whether all is staged."""
+    clock = VirtualClock()
+    landscape = Landscape(clock.now, data=[reference_company(orders)])
+    counts: Counter[str] = Counter()
+    tables, queues = MemoryTables(clock), MemoryQueues(clock)
+    ports = Ports(
+        landscape.transport(),
+        Counted(tables, counts),
+        Counted(queues, counts),
+        clock,
+        SeededRandomness(random.Random(1)),
+    )
+    parts = build(load_settings(landscape.environment()), ports)
+    counts.clear()
+    poll_all(parts)
+    while messages := queues.receive("documents", 1, 600):
+        deliver(parts, messages[0].text, messages[0].dequeue_count)
+        queues.delete("documents", messages[0].sent)
+    storage = counts.copy()
+    staged = sum(one.counts[Status.DONE] for one in overview(parts).entities)
+    table = Table(title=f"{orders} purchase orders of 8 lines, 2 dimensions a line")
+    for heading in ("", "In all", "Per order"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, number in (
+        ("Business Central calls", landscape.bc_exchange.counts["requests"]),
+        ("ServiceNow calls", landscape.sn_exchange.counts["requests"]),
+        ("Storage transactions", sum(storage.values())),
+        ("  of which " + ", ".join(f"{count} {name}" for name, count in storage.most_common()), 0),
+    ):
+        table.add_row(name, str(number or ""), f"{number / orders:.4f}" if number else "")
+    console.print(table)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    console.print(f"{staged} of {orders} staged and verified. Peak memory with both simulators {memory} MiB.")
+    return staged == orders
