@@ -3,7 +3,7 @@ two orders that vanish."""
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 
@@ -15,7 +15,8 @@ from tests.simulation.world import World
 
 def five_documents() -> list[CompanyData]:
     """Two released orders, a draft, an open invoice that bills it, and an order whose payment term has no translation."""
-    return copy.deepcopy(_five_documents())
+    # The simulator copies what it is filled with, so nobody changes the documents themselves.
+    return [replace(company, documents=dict(company.documents)) for company in _five_documents()]
 
 
 @cache

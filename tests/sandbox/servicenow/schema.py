@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 UPPER_CASE_WORDS = {"erp": "ERP", "po": "PO", "gl": "GL", "id": "ID", "uom": "UOM"}
 NUMERIC_TYPES = frozenset({"integer", "decimal"})
 
 
+@cache
 def label_of(name: str) -> str:
     """The label a column name stands for: ``u_erp_po_number`` is "ERP PO number"."""
     words = [UPPER_CASE_WORDS.get(word, word) for word in name.removeprefix("u_").split("_")]
@@ -90,6 +92,7 @@ class Schema:
     def __init__(self, tables: Iterable[Table]) -> None:
         self._tables = {table.name: table for table in tables}
         self._columns: dict[str, dict[str, Column]] = {}
+        self._families: dict[str, list[str]] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._tables
@@ -105,6 +108,7 @@ class Schema:
         """Adds a table or replaces its definition."""
         self._tables[table.name] = table
         self._columns.clear()
+        self._families.clear()
 
     def own_columns(self, name: str) -> tuple[Column, ...]:
         """The columns the dictionary lists under this table's own name."""
@@ -126,8 +130,11 @@ class Schema:
 
     def family(self, name: str) -> list[str]:
         """The table and every table that extends it, at any depth."""
-        children = [table.name for table in self._tables.values() if table.extends == name]
-        return [name, *(member for child in children for member in self.family(child))]
+        known = self._families.get(name)
+        if known is None:
+            children = [table.name for table in self._tables.values() if table.extends == name]
+            known = self._families[name] = [name, *(member for child in children for member in self.family(child))]
+        return known
 
     def extends(self, name: str, ancestor: str) -> bool:
         """Whether the table is a descendant of `ancestor`."""

@@ -53,6 +53,7 @@ class Store:
         self._numbers: Counter[str] = Counter()
         self._watchers: dict[str, list[Callable[[Row], None]]] = {}
         self._made = 0
+        self._described: set[str] = set()
         for table in schema:
             self._describe(table)
 
@@ -240,8 +241,9 @@ class Store:
         for name, rows in dictionary.describe(self.schema, table).items():
             moment = self._now().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
             known = self._rows[name]
-            for sys_id in [sys_id for sys_id, row in known.items() if row["name"] == table.name]:
-                del known[sys_id]
+            if table.name in self._described:
+                for sys_id in [sys_id for sys_id, row in known.items() if row["name"] == table.name]:
+                    del known[sys_id]
             blank = {column: definition.default for column, definition in self.schema.columns(name).items()}
             stamps = {
                 "sys_created_on": moment,
@@ -252,3 +254,4 @@ class Store:
             for row in rows:
                 known[row["sys_id"]] = {**blank, **stamps, **row}
             self._indexes[name] = {}
+        self._described.add(table.name)
