@@ -133,11 +133,12 @@ class _Poll:
                 stopped = UNLISTED
             move = stay if stopped else advance
             moved = replace(record, cursor=move(record.cursor, seen, overlap, page.at))
-            # After a second page also without news: the turn lasts as long as it is heard of.
-            if moved != self._taken.record or len(began) > 1:
+            self._taken.record = moved
+            if page.more:
+                # Also without news: the turn lasts as long as it is heard of. After the last page the end of the turn says it.
                 self._parts.cursors.save(POLLS, self._taken, moved)
-            if page.more and not may_go_on():
-                return stopped or TIME_UP
+                if not may_go_on():
+                    return stopped or TIME_UP
         return stopped
 
     def _give_back(self) -> None:

@@ -36,7 +36,7 @@ class Editor:
     def edit(self) -> None:
         """One random step; what BC refuses is not done."""
         act = self._chance.choices([act for act, _ in self._acts], [weight for _, weight in self._acts])[0]
-        late = self._chance.choice([0.0] * 8 + [self._overlap / 3, 20 * self._overlap])
+        late = self._chance.choice([0.0] * 6 + [self._overlap / 3, 20 * self._overlap, 20 * self._overlap])
         try:
             with self._bc.late_commit(late) if late else nullcontext():
                 if late:

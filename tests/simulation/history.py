@@ -15,8 +15,12 @@ from tests.simulation.world import World
 
 def five_documents() -> list[CompanyData]:
     """Two released orders, a draft, an open invoice that bills it, and an order whose payment term has no translation."""
+    return _fresh(_five_documents())
+
+
+def _fresh(data: list[CompanyData]) -> list[CompanyData]:
     # The simulator copies what it is filled with, so nobody changes the documents themselves.
-    return [replace(company, documents=dict(company.documents)) for company in _five_documents()]
+    return [replace(company, documents=dict(company.documents)) for company in data]
 
 
 @cache
@@ -73,7 +77,7 @@ def _two_orders() -> list[CompanyData]:
 def let_vanish(plan: Plan) -> Stage:
     """Two orders are staged; then one is received and invoiced in full, and somebody deletes the other. The plan holds from
     there on. Asserts that the first stands as it was with its invoice beside it, and that the second is cancelled."""
-    world = World(copy.deepcopy(_two_orders()), undisturbed)
+    world = World(_fresh(_two_orders()), undisturbed)
     world.rest()
     posted, deleted = world.landscape.data[0].orders
     bc = world.landscape.business_central
