@@ -41,8 +41,8 @@ histories: setup
 
 # Renews the pinned, hashed lists from requirements.in and requirements-dev.in; needs uv.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url -q requirements.in -o requirements.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url -q requirements-dev.in -o requirements-dev.txt
+	uv pip compile --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url -q requirements.in -o requirements.txt
+	uv pip compile --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url -q requirements-dev.in -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) build tests/sandbox/azurite/node_modules
