@@ -31,10 +31,10 @@ from connector.model.profile import Profile, Translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
+from connector.servicenow.doors.batch import BatchDoor
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.servicenow.session import Authorisation, Basic, Bearer, ServiceNowSession
-from connector.servicenow.staging import StagingDoor
 from connector.settings import Settings, load_settings
 from connector.storage import cursors, gates, ledger, subscriptions
 from connector.storage.awaits import Awaits
@@ -91,7 +91,7 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         prints=FingerprintReader(bc_session),
         bc_traffic=bc_session.traffic,
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
-        door=StagingDoor(sn_session, rows_a_batch=settings.sn_batch_rows),
+        doors={"batch": BatchDoor(sn_session, rows_a_batch=settings.sn_batch_rows)},
         ledger=Ledger(
             ports.tables, ports.clock, key=settings.ledger_key_bytes, by=f"bc-servicenow-connector {__version__}"
         ),

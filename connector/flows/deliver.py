@@ -206,7 +206,8 @@ class _UnitRun:
         invoices = self._invoices(kept)
         announce(self._parts, self._company, invoices)
         in_time = self._in_time_for_their_order(invoices)
-        deliveries = self._parts.door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
+        door = self._parts.doors[self._parts.profile.routes[self._unit.entity.value].door]
+        deliveries = door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
         for document, delivery in zip(kept, deliveries, strict=True):
             if delivery.outage is not None:
                 self._outcomes.rescheduled([document.id], delivery.outage)

@@ -27,7 +27,8 @@ from connector.model.documents import Document
 from connector.model.money import plain_text
 from connector.model.stamps import stamp_text
 from connector.model.units import Origin, Reference, Unit
-from connector.servicenow.staging import SERVER_LIMIT, Delivery
+from connector.servicenow.doors.batch import SERVER_LIMIT
+from connector.servicenow.doors.delivery import Delivery
 from connector.settings import Company
 from connector.storage.ledger import Change
 from connector.storage.ledger_rows import State

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from connector.business_central.api_v2 import ApiV2Reader
@@ -15,10 +15,10 @@ from connector.decisions.mapping import Rules
 from connector.flows.pace import Pace
 from connector.model.documents import Entity
 from connector.model.feeds import Feed
-from connector.model.profile import Profile, Translations
+from connector.model.profile import DoorName, Profile, Translations
 from connector.ports import Clock, Randomness
+from connector.servicenow.doors.delivery import Door
 from connector.servicenow.master_data import SupplierBook
-from connector.servicenow.staging import StagingDoor
 from connector.settings import Company, Settings
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
@@ -44,7 +44,7 @@ class Parts:
     prints: FingerprintReader
     bc_traffic: Callable[[], Traffic]
     suppliers: SupplierBook
-    door: StagingDoor
+    doors: Mapping[DoorName, Door]
     ledger: Ledger
     awaits: Awaits
     cursors: Cursors

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connector.model.documents import Entity
 
+DoorName = Literal["batch", "insert_multiple", "ap_invoice", "table"]
+"""Ways to write into ServiceNow: Import Set posts carried by the Batch API; Import Set's insertMultiple; the AP Invoice API; the
+Table API."""
 TranslationTable = Literal["payment_terms", "units", "tax_codes", "accounts", "cost_centres", "locations"]
 
 HEADER_FACTS = frozenset(
@@ -73,8 +76,9 @@ class StagingTable(_Data):
 
 
 class Route(_Data):
-    """How one entity is carried: which statuses, into which tables, which line types are skipped."""
+    """How one entity is carried: by which door, which statuses, into which tables, which line types are skipped."""
 
+    door: DoorName = "batch"
     eligible: tuple[str, ...] = Field(min_length=1)
     waiting: tuple[str, ...] = ()
     skip_lines: tuple[str, ...] = ("Comment",)

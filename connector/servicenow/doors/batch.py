@@ -1,4 +1,4 @@
-"""The staging door: Import Set posts of single rows, carried many at a time by the Batch API.
+"""The batch door: Import Set posts of single rows, carried many at a time by the Batch API.
 
 Each row has its own result in the answer, and a repeated row is harmless because the transform maps match on the row's key.
 A header goes before its lines; the lines of a header that was not taken are not sent. Limits of the Batch API: 30 s for all
@@ -11,13 +11,14 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from connector.decisions.answers import RowResult, judge_row
 from connector.decisions.batching import next_size
 from connector.decisions.mapping import MappedDocument, StagingRow
-from connector.errors import Ambiguous, Outage, Reason, Refused, Throttled
+from connector.errors import Ambiguous, Outage, Refused, Throttled
+from connector.servicenow.doors.delivery import Delivery
 from connector.servicenow.session import SYSTEM, ServiceNowSession
 
 SERVER_LIMIT = 30.0
@@ -26,43 +27,13 @@ ROUNDS = 3
 """How often rows left unserviced are sent again within one call."""
 
 
-@dataclass(slots=True)
-class Delivery:
-    """What became of one document's rows. `outage` is set when some could not be brought to an end; it says why and how
-    long to wait. Rows without a result were not sent."""
-
-    results: dict[int, RowResult] = field(default_factory=dict)
-    outage: Outage | None = None
-
-    def complete(self, document: MappedDocument) -> bool:
-        """Whether every row was accepted."""
-        return len(self.results) == len(document.rows) and all(
-            result.disposition == "accept" for result in self.results.values()
-        )
-
-    def reasons(self, document: MappedDocument) -> list[Reason]:
-        """Why ServiceNow refused rows, in its own words. Lines that failed for want of their header add nothing."""
-        refused = {row: result for row, result in self.results.items() if result.disposition == "park"}
-        if 0 in refused:
-            refused = {0: refused[0]}
-        return [
-            Reason(
-                "REJECTED_BY_SERVICENOW",
-                f"{document.rows[row].table} answered {result.outcome}: {result.message}"[:500],
-                "Correct the named value in BC or the missing record in ServiceNow, then replay.",
-                document.rows[row].where,
-            )
-            for row, result in sorted(refused.items())
-        ]
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class _Item:
     document: int
     row: int
 
 
-class StagingDoor:
+class BatchDoor:
     """Writes mapped documents into staging tables and tells, row by row, what ServiceNow made of them."""
 
     def __init__(self, session: ServiceNowSession, *, rows_a_batch: int) -> None:
