@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from connector.model.documents import Entity
 
 DoorName = Literal["batch", "insert_multiple", "ap_invoice", "table"]
-"""Ways to write into ServiceNow: Import Set posts carried by the Batch API; Import Set's insertMultiple; the AP Invoice API; the
-Table API."""
+"""Ways to write into ServiceNow: Import Set posts carried by the Batch API; the Import Set API's insertMultiple; the AP Invoice
+API; the Table API."""
 TranslationTable = Literal["payment_terms", "units", "tax_codes", "accounts", "cost_centres", "locations"]
 
 HEADER_FACTS = frozenset(

@@ -119,7 +119,8 @@ def test_what_nobody_can_hear_is_told_and_heals_by_itself() -> None:
     timetable.run(2.5 * DAY)
     alarmed = [one for one in overview(world.process()).feeds if one.feed.carried]
     assert all(one.live.alarm or one.live.mode == "polling" for one in alarmed)
-    timetable.run(1.5 * DAY)
+    # To an hour after the last edit, so that a sweep has seen it.
+    timetable.run(1.5 * DAY + HOUR)
     lost = [one for one in overview(world.process()).feeds if one.feed.carried]
     assert [one.live.mode for one in lost] == ["polling"] * 2
     assert all(one.live.why for one in lost)
