@@ -6,6 +6,7 @@ from __future__ import annotations
 import typer
 
 from connector.commands.backfill import backfill
+from connector.commands.check import check
 from connector.commands.status import status
 from connector.commands.subscriptions import subscriptions
 from connector.commands.trail import trail
@@ -13,7 +14,7 @@ from connector.commands.trail import trail
 cli = typer.Typer(
     help="Business Central to ServiceNow: see where documents stand.", no_args_is_help=True, add_completion=False
 )
-for command in (status, trail, backfill):
+for command in (check, status, trail, backfill):
     cli.command()(command)
 cli.add_typer(subscriptions, name="subscriptions")
 

@@ -22,26 +22,37 @@ from connector.business_central.changes import ChangeReader
 from connector.business_central.codes import CodeBook
 from connector.business_central.endings import EndingReader
 from connector.business_central.fingerprints import FingerprintReader
+from connector.business_central.probe import Probe
 from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
 from connector.business_central.session import BusinessCentralSession
 from connector.business_central.subscriptions import SubscriptionClient
+from connector.decisions.ap_invoices import misfits
 from connector.errors import SettingsFault
 from connector.flows.parts import Parts
-from connector.model.profile import Profile, Translations
+from connector.flows.preflight import Preflight
+from connector.model.catalog import Attestation
+from connector.model.profile import DoorName, Profile, StagingTable, Translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
+from connector.servicenow.authorisation import ApiKey, Authorisation, Basic, Bearer
+from connector.servicenow.catalog import CatalogReader
+from connector.servicenow.doors.ap_invoice import ApInvoiceDoor
 from connector.servicenow.doors.batch import BatchDoor
+from connector.servicenow.doors.delivery import Door
+from connector.servicenow.doors.insert_multiple import InsertMultipleDoor
+from connector.servicenow.doors.table import TableDoor
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.session import SYSTEM as SERVICENOW
-from connector.servicenow.session import Authorisation, Basic, Bearer, ServiceNowSession
+from connector.servicenow.session import ServiceNowSession
 from connector.settings import Settings, load_settings
-from connector.storage import cursors, gates, ledger, subscriptions
+from connector.storage import cursors, gates, ledger, metadata, subscriptions
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
 from connector.storage.fingerprints import Fingerprints
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
+from connector.storage.metadata import Metadata
 from connector.storage.ports import QueueStore, TableStore
 from connector.storage.subscriptions import Registry
 from connector.telemetry import Telemetry, quiet_libraries
@@ -51,6 +62,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+TABLES = (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE, metadata.TABLE)
 CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=8)
 
 
@@ -68,14 +80,22 @@ class Ports:
 def build(settings: Settings, ports: Ports | None = None) -> Parts:
     """The parts, ready to work; tables and queues exist afterwards. Raises `SettingsFault`, `Refused` or `Outage`."""
     ports = ports or real_ports(settings)
-    profile = load_profile(settings.profile)
-    translations = load_translations(settings.translations)
-    for table in (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE):
+    parts = assemble(settings, ports)
+    for table in TABLES:
         ports.tables.ensure(table)
     for queue in (settings.documents_queue, settings.poison_queue):
         ports.queues.ensure(queue)
+    return parts
+
+
+def assemble(settings: Settings, ports: Ports) -> Parts:
+    """The parts, without a look at what they will meet. Raises `SettingsFault`."""
+    profile = load_profile(settings.profile)
+    _check_doors(profile)
+    translations = load_translations(settings.translations)
     bc_session = _business_central(settings, ports)
     sn_session = _servicenow(settings, ports)
+    telemetry = Telemetry()
     return Parts(
         settings=settings,
         profile=profile,
@@ -89,9 +109,18 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         endings=EndingReader(bc_session),
         subscriptions=SubscriptionClient(bc_session),
         prints=FingerprintReader(bc_session),
+        bc_probe=Probe(bc_session),
         bc_traffic=bc_session.traffic,
+        preflight=Preflight(
+            CatalogReader(sn_session, profile, ports.clock),
+            Metadata(ports.tables),
+            profile,
+            settings.sn_url,
+            load_attestation(settings.sn_metadata),
+            telemetry,
+        ),
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
-        doors={"batch": BatchDoor(sn_session, rows_a_batch=settings.sn_batch_rows)},
+        doors=_doors(settings, profile, sn_session, ports.clock),
         ledger=Ledger(
             ports.tables, ports.clock, key=settings.ledger_key_bytes, by=f"bc-servicenow-connector {__version__}"
         ),
@@ -104,7 +133,7 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
         queues=ports.queues,
         clock=ports.clock,
         randomness=ports.randomness,
-        telemetry=Telemetry(),
+        telemetry=telemetry,
     )
 
 
@@ -162,6 +191,9 @@ def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
     authorisation: Authorisation
     if settings.sn_auth == "basic" and settings.sn_password is not None:
         authorisation = Basic(settings.sn_username, settings.sn_password.get_secret_value(), ports.clock)
+    elif settings.sn_auth == "apikey":
+        keys = (settings.sn_api_key, settings.sn_api_key_next)
+        authorisation = ApiKey([key.get_secret_value() for key in keys if key is not None], ports.clock)
     else:
         tokens = TokenProvider(
             remote,
@@ -172,6 +204,36 @@ def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
         )
         authorisation = Bearer(tokens)
     return ServiceNowSession(remote, authorisation, settings.sn_url, ports.clock, ports.randomness)
+
+
+def _check_doors(profile: Profile) -> None:
+    """Raises `SettingsFault` when a route's door cannot carry what the route says."""
+    for entity, route in profile.routes.items():
+        wrong = misfits(entity, route) if route.door == "ap_invoice" else []
+        if wrong:
+            raise SettingsFault(f"PROFILE: routes.{entity}: the door ap_invoice cannot be used: {'; '.join(wrong)}")
+
+
+def _doors(settings: Settings, profile: Profile, session: ServiceNowSession, clock: Clock) -> Mapping[DoorName, Door]:
+    by_table = [route for route in profile.routes.values() if route.door == "table"]
+    batch = BatchDoor(session, rows_a_batch=settings.sn_batch_rows)
+    return {
+        "batch": batch,
+        "insert_multiple": InsertMultipleDoor(session, _staging_tables(profile, "insert_multiple"), clock),
+        "ap_invoice": ApInvoiceDoor(
+            session, batch, clock, settings.sn_ap_invoice, source_system=settings.sn_source_system
+        ),
+        "table": TableDoor(session, by_table, rows_a_batch=settings.sn_batch_rows),
+    }
+
+
+def _staging_tables(profile: Profile, door: DoorName) -> Mapping[str, StagingTable]:
+    tables: dict[str, StagingTable] = {}
+    for name, route in profile.routes.items():
+        for table in route.tables if route.door == door else ():
+            if table.key != tables.setdefault(table.table, table).key:
+                raise SettingsFault(f"routes.{name}: {table.table} has another key than in the profile's other route")
+    return tables
 
 
 def _secrets(*secrets: SecretStr | None) -> Sequence[Callable[[], Credential]]:
@@ -194,6 +256,18 @@ def load_translations(path: str) -> Translations:
     if not path:
         return Translations()
     return _parsed(Translations, _file(path, "TRANSLATIONS"), f"the translations file {path}")
+
+
+def load_attestation(path: str) -> Attestation | None:
+    """What an administrator exported of the instance; None without a path. Raises `SettingsFault`."""
+    if not path:
+        return None
+    try:
+        return Attestation.model_validate_json(_file(path, "SN_METADATA"))
+    except ValidationError:
+        raise SettingsFault(
+            f"SN_METADATA: {path} is no export of this version; make it anew: python -m connector check --export-metadata FILE"
+        ) from None
 
 
 def _file(path: str, setting: str) -> str:

@@ -98,6 +98,31 @@ def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
     return companies
 
 
+ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class ApInvoiceForm(BaseModel):
+    """What the reference page of ServiceNow's AP Invoice API leaves open: how a negative amount is written, and the columns and
+    words of the API's log and of the invoices it makes. The defaults are the pattern of the published names; compare them
+    with sys_dictionary and sys_choice on the instance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    negative: Literal["minus", "brackets"] = "minus"
+    log_batch: ColumnName = "batch_id"
+    log_source: ColumnName = "source_system"
+    log_number: ColumnName = "external_invoice_number"
+    log_status: ColumnName = "status"
+    log_message: ColumnName = "message"
+    log_invoice: ColumnName = "invoice"
+    done: tuple[str, ...] = ("processed",)
+    failed: tuple[str, ...] = ("error", "processed_with_errors")
+    invoice_number: ColumnName = "external_invoice_number"
+    invoice_source: ColumnName = "external_invoice_source"
+    line_invoice: ColumnName = "invoice"
+    line_number: ColumnName = "erp_line_number"
+
+
 POLL_SECONDS = {Feed.ORDERS: 15, Feed.INVOICES: 15, Feed.RECEIPTS: 60, Feed.CREDIT_MEMOS: 60, Feed.VENDORS: 300}
 
 
@@ -127,18 +152,23 @@ class Settings(BaseModel):
 
     # ServiceNow
     sn_url: Url
-    sn_auth: Literal["oauth", "basic"] = "oauth"
+    sn_auth: Literal["oauth", "basic", "apikey"] = "oauth"
     sn_client_id: str = ""
     sn_client_secret: Secret | None = None
     sn_client_secret_next: Secret | None = None
     sn_username: str = ""
     sn_password: Secret | None = None
+    sn_api_key: Secret | None = None
+    sn_api_key_next: Secret | None = None
     sn_slots: int = Field(default=3, ge=1, le=16)
     sn_batch_rows: int = Field(default=100, ge=1, le=500)
+    sn_source_system: Annotated[str, Field(max_length=100, pattern=r"^[\x20-\x7e]*$")] = ""
+    sn_ap_invoice: Json[ApInvoiceForm] = ApInvoiceForm()
 
     # What goes where
     companies: Json[Annotated[tuple[Company, ...], Field(min_length=1), AfterValidator(_distinct)]]
     profile: str = "source_to_pay"
+    sn_metadata: str = ""
     translations: str = ""
 
     # Webhooks of Business Central; off without an address
@@ -218,7 +248,11 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 def _together(given: Mapping[str, str]) -> list[str]:
     """What is missing because of what else is given."""
     faults = []
-    needed = {"oauth": ("SN_CLIENT_ID", "SN_CLIENT_SECRET"), "basic": ("SN_USERNAME", "SN_PASSWORD")}
+    needed = {
+        "oauth": ("SN_CLIENT_ID", "SN_CLIENT_SECRET"),
+        "basic": ("SN_USERNAME", "SN_PASSWORD"),
+        "apikey": ("SN_API_KEY",),
+    }
     way = given.get("sn_auth", "oauth")
     missing = [name for name in needed.get(way, ()) if name.lower() not in given]
     if missing:

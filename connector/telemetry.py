@@ -8,7 +8,7 @@ from collections.abc import Mapping
 ALLOWED = frozenset(
     "company entity id number correlation origin outcome status code count staged unchanged waiting parked rescheduled "
     "isolated invoiced received cancelled deleted failed released skipped system seconds attempt generation watermark hours "
-    "error changed spared calls size polls forged unknown malformed".split()
+    "error changed spared calls size polls forged unknown malformed table".split()
 )
 """Field names that may be logged. `number` is a document's number, `error` a class of error, never its text."""
 

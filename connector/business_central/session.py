@@ -109,6 +109,10 @@ class BusinessCentralSession:
         """What the calling thread has sent and received so far."""
         return getattr(self._counted, "traffic", Traffic(0, 0))
 
+    def authenticate(self) -> None:
+        """Fetches a token when there is none. Raises `Refused` or `Outage`."""
+        self._tokens.token()
+
     def get(self, path: str, *, api: str = API_V2) -> Json:
         """The JSON object at the path. Raises `PageBroken`, `Refused`, `Throttled` or `Outage`."""
         body, _ = self._get(f"{self.base(api)}/{path}", None, collection=False)

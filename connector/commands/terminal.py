@@ -22,12 +22,13 @@ console = Console()
 def guarded(command: Callable[[Parts], None]) -> None:
     """Runs the command; a fault ends it with one clear message and exit code 1."""
     try:
-        command(Application(_environment()).parts)
+        command(Application(environment()).parts)
     except ConnectorError as error:
         fail(str(error))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The settings of local.settings.json in the current folder, and over them the environment. Raises `SettingsFault`."""
     file = Path("local.settings.json")
     try:
         values = json.loads(file.read_text("utf-8"))["Values"] if file.is_file() else {}

@@ -1,6 +1,19 @@
 """What an answer of ServiceNow means. Status alone never decides: 201 can carry an error, 200 a login page.
 
-One table for whole answers (`judge_envelope`), one for the row results inside (`judge_row`).
+One table for whole answers (`judge_envelope`), one for the row results inside (`judge_row`). Sources, by row:
+
+    200/201 JSON object          "REST API HTTP response codes"; an ``error`` inside: KB0546297 (cut off by a quota)
+    200/201 not JSON             login, hibernation and maintenance pages, as seen on instances
+    202                          "Session reuse queue overflow" (KB3047080): not executed; of the AP Invoice API: accepted
+    3xx                          to the login page or the developer site, as seen on instances
+    400                          "REST API HTTP response codes", KB0747638 (body over the size limit): unknown table or address
+    401                          "REST API HTTP response codes": credentials
+    403 Failed API level ACL Validation   KB2466644: also after a switch of nodes, see `fresh_try`
+    403 Data Policy, Business Rule        as seen on instances: in a row's own answer it is about the row
+    403 else                     KB0546297, KB2697679: an insert can have taken place all the same
+    404, 405, 406, 415           "REST API HTTP response codes": the set-up
+    429                          "Inbound REST API rate limiting" (with headers), KB0635398 (semaphores, without)
+    500, 502, 503, 504 and rest  KB0546297: the transaction may have been committed
 """
 
 from __future__ import annotations
@@ -26,17 +39,21 @@ class RowResult:
     target: str = ""
 
 
-def judge_envelope(status: int, *, is_json: bool, body: Any) -> Disposition:
-    """What an answer as a whole means; `body` is its parsed JSON, or None when it cannot be parsed."""
+ACL_FAILED = "Failed API level ACL Validation"
+
+
+def judge_envelope(status: int, *, is_json: bool, body: Any, asynchronous: bool = False) -> Disposition:
+    """What an answer as a whole means; `body` is its parsed JSON, or None when it cannot be parsed. `asynchronous`: this API
+    accepts work with 202 and a JSON body; everywhere else a 202 says that nothing was executed."""
     if status == 401:
         return "refused"
     if status == 429:
         return "throttled"
-    if status == 202:
+    if status == 202 and not (asynchronous and is_json):
         return "again"  # the session's queue overflowed: not executed
     if 300 <= status < 400:
         return "retry"  # a login redirect
-    if status in (200, 201):
+    if status in (200, 201, 202):
         if not is_json:
             return "retry"  # login, hibernation or maintenance page
         # A transaction cut off by its time limit leaves half an answer, or one with an error inside.
@@ -48,10 +65,19 @@ def judge_envelope(status: int, *, is_json: bool, body: Any) -> Disposition:
     return "ambiguous"  # 500 can follow a commit; 502, 503 and the rest are no better
 
 
+def fresh_try(status: int, body: Any, disposition: Disposition) -> bool:
+    """Whether one more try with a fresh request is due at once: nothing was executed, and it may well go through now.
+
+    The check of an API's access rule fails now and then when the load balancer has moved to another node; it comes before
+    everything else. Any other 403 is a refusal.
+    """
+    return disposition == "again" or (status == 403 and error_text(body).endswith(ACL_FAILED))
+
+
 def judge_row(status: int, body: Any, staging_table: str) -> RowResult:
     """What became of one row, from the answer of its own Import Set request (single, or an item of a batch)."""
     disposition = judge_envelope(status, is_json=True, body=body)
-    said = _error_text(body)
+    said = error_text(body)
     if status == 403 and any(sign in said for sign in _REFUSED_DATA):
         return RowResult("park", "refused", said)
     if disposition != "accept":
@@ -62,19 +88,36 @@ def judge_row(status: int, body: Any, staging_table: str) -> RowResult:
             "refused", "empty", "the row was taken but no transform ran; give the user the role import_transformer"
         )
     for result in results:
-        verdict = _judge_result(result, staging_table)
+        verdict = judge_result(result, staging_table)
         if verdict.disposition != "accept":
             return verdict
-    return _judge_result(results[0], staging_table)
+    return judge_result(results[0], staging_table)
 
 
 _REFUSED_DATA = ("Data Policy Exception", "aborted by Business Rule")
 """A 403 with one of these speaks of the row's own data, not of the user's rights."""
 
+_NOT_UNIQUE = "Unique Key violation"
+
 _ACCEPTED = ("inserted", "updated", "ignored")
 
 
-def _judge_result(result: Any, staging_table: str) -> RowResult:
+def judge_record(status: int, body: Any) -> RowResult:
+    """What became of one record written by the Table API, from the answer of its own request. `accept`: the answer holds the
+    record. A 403 or 500 does not tell that nothing was written: look for the record."""
+    disposition = judge_envelope(status, is_json=True, body=body)
+    said = error_text(body)
+    if status == 403 and any(sign in said for sign in (*_REFUSED_DATA, _NOT_UNIQUE)):
+        return RowResult("park", "refused", said)
+    if status == 404:
+        return RowResult("retry", "gone", said)
+    if disposition == "accept" and not isinstance(body.get("result"), Mapping):
+        return RowResult("ambiguous", "unreadable", "the answer does not hold the record")
+    return RowResult(disposition, "written" if disposition == "accept" else f"status {status}", said)
+
+
+def judge_result(result: Any, staging_table: str) -> RowResult:
+    """What became of a staged row, from one entry of its results (one a transform map)."""
     if not isinstance(result, Mapping):
         return RowResult("ambiguous", "unreadable", "the row's result is not an object")
     outcome = str(result.get("status", ""))
@@ -97,7 +140,8 @@ def _judge_result(result: Any, staging_table: str) -> RowResult:
     return RowResult("ambiguous", outcome or "unknown", f"unknown row status {outcome!r}")
 
 
-def _error_text(body: Any) -> str:
+def error_text(body: Any) -> str:
+    """Message and detail of an error envelope; empty without one."""
     if not isinstance(body, Mapping) or not isinstance(body.get("error"), Mapping):
         return ""
     error = body["error"]

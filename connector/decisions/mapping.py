@@ -46,14 +46,24 @@ class StagingRow:
     empty: tuple[str, ...] = ()
     removed: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its columns, those without a value included."""
+        return tuple(dict.fromkeys((*self.columns, *self.empty)))
+
 
 @dataclass(frozen=True, slots=True)
 class MappedDocument:
-    """A document as it will stand in ServiceNow, header first. `payload_hash` is equal if and only if all rows are."""
+    """A document as it will stand in ServiceNow, header first. `payload_hash` is equal if and only if all rows are.
+
+    `earlier`: the lines that may have been sent with earlier tries or versions, by sequence number; None when nothing of the
+    document can be in ServiceNow yet.
+    """
 
     id: str
     rows: tuple[StagingRow, ...]
     payload_hash: str
+    earlier: tuple[int, ...] | None = None
 
     @property
     def header(self) -> StagingRow:

@@ -70,7 +70,7 @@ def cancellation(gone: Remembered, rules: Rules) -> MappedDocument:
     if writer.faults:
         raise DocumentFault(writer.faults)
     content = json.dumps(["cancelled", header.table, sorted(header.columns.items())], separators=(",", ":"))
-    return MappedDocument(gone.id, rows, hashlib.sha256(content.encode()).hexdigest())
+    return MappedDocument(gone.id, rows, hashlib.sha256(content.encode()).hexdigest(), earlier=tuple(sorted(gone.sent)))
 
 
 def _taken_back(

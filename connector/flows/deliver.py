@@ -8,6 +8,7 @@ document parks that one; what nobody foresaw is set aside alone, so that it cann
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from connector.business_central.api_v2 import Reading
@@ -16,7 +17,7 @@ from connector.decisions.eligibility import eligibility
 from connector.decisions.mapping import MappedDocument, map_document
 from connector.decisions.retry import wait_seconds
 from connector.decisions.versions import emptying, with_removals
-from connector.errors import Ambiguous, DocumentFault, Outage, Reason, StorageUnavailable
+from connector.errors import Ambiguous, DocumentFault, Outage, Reason, Refused, StorageUnavailable
 from connector.flows.courtesy import asking_business_central
 from connector.flows.detect import poll_asked
 from connector.flows.links import announce, restage, staged_orders
@@ -163,6 +164,12 @@ class _UnitRun:
             self._outcomes.released(ids, slot.seconds)
             return
         try:
+            refusal = self._parts.preflight.refusal(self._unit.entity)
+            if refusal is not None:
+                # The matter of these tables alone: the gate stays open for the others.
+                self._outcomes.rescheduled([document.id for document in documents], refusal)
+                self._outcomes.rescheduled([gone.id for gone in cancelled], refusal)
+                return
             mapped = self._map(documents) if documents else []
             self._write([*mapped, *cancelled], slot)
         except Outage as outage:
@@ -191,6 +198,7 @@ class _UnitRun:
                 if not state.first:
                     mapped = emptying(mapped, self._parts.profile.clear_with)
                     mapped = with_removals(mapped, document, rules, state.lines)
+                    mapped = replace(mapped, earlier=state.lines)
                 changed.append(mapped)
             except DocumentFault as fault:
                 self._outcomes.parked(document.id, fault.reasons)
@@ -206,10 +214,12 @@ class _UnitRun:
         invoices = self._invoices(kept)
         announce(self._parts, self._company, invoices)
         in_time = self._in_time_for_their_order(invoices)
-        door = self._parts.doors[self._parts.profile.routes[self._unit.entity.value].door]
+        door = self._parts.door(self._unit.entity)
         deliveries = door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
         for document, delivery in zip(kept, deliveries, strict=True):
             if delivery.outage is not None:
+                if isinstance(delivery.outage, Refused):
+                    self._parts.preflight.doubt()
                 self._outcomes.rescheduled([document.id], delivery.outage)
                 self._close_gate(delivery.outage)
             elif not delivery.complete(document):

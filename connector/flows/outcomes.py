@@ -27,7 +27,6 @@ from connector.model.documents import Document
 from connector.model.money import plain_text
 from connector.model.stamps import stamp_text
 from connector.model.units import Origin, Reference, Unit
-from connector.servicenow.doors.batch import SERVER_LIMIT
 from connector.servicenow.doors.delivery import Delivery
 from connector.settings import Company
 from connector.storage.ledger import Change
@@ -205,7 +204,7 @@ class Outcomes:
         """A fault nobody foresaw, in company: sent again alone."""
         for id_ in ids:
             # What was sent before the fault must have settled before it is sent again.
-            wait = SERVER_LIMIT if id_ in self._intended else 0.0
+            wait = self._parts.door(self._unit.entity).settles_after if id_ in self._intended else 0.0
             self._put_back(id_, "isolated", {"error": type(error).__name__}, due=self._server_time(id_, wait))
             self._steps.send_alone(id_, wait)
 

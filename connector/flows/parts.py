@@ -9,10 +9,12 @@ from connector.business_central.api_v2 import ApiV2Reader
 from connector.business_central.changes import ChangeReader
 from connector.business_central.endings import EndingReader
 from connector.business_central.fingerprints import FingerprintReader
+from connector.business_central.probe import Probe
 from connector.business_central.session import Traffic
 from connector.business_central.subscriptions import SubscriptionClient
 from connector.decisions.mapping import Rules
 from connector.flows.pace import Pace
+from connector.flows.preflight import Preflight
 from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.profile import DoorName, Profile, Translations
@@ -42,8 +44,10 @@ class Parts:
     endings: EndingReader
     subscriptions: SubscriptionClient
     prints: FingerprintReader
+    bc_probe: Probe
     bc_traffic: Callable[[], Traffic]
     suppliers: SupplierBook
+    preflight: Preflight
     doors: Mapping[DoorName, Door]
     ledger: Ledger
     awaits: Awaits
@@ -59,8 +63,12 @@ class Parts:
     pace: Pace = field(default_factory=Pace)
 
     def rules(self, company: Company) -> Rules:
-        """The mapping rules of a company."""
-        return Rules(company, self.profile, self.translations)
+        """The mapping rules of a company, with the column lengths that the instance was last seen to have."""
+        return Rules(company, self.preflight.profile(), self.translations)
+
+    def door(self, entity: Entity) -> Door:
+        """The door through which the profile carries the entity."""
+        return self.doors[self.profile.routes[entity.value].door]
 
     def entities(self) -> list[tuple[Company, Entity]]:
         """Every company with every entity the profile routes."""

@@ -91,6 +91,9 @@ class Route(_Data):
     cancelled: dict[str, str] = {}
     """What a document is staged with, besides its key, that was deleted in BC after it had been staged: constants for some of
     the header's columns; its lines go by `removed_line`. Empty: there is no such way, and the document is parked."""
+    parent: str = ""
+    """The line's column that refers to its header's record. The Table API's door fills it; a line's key is looked for under its
+    header only."""
 
     @property
     def tables(self) -> tuple[StagingTable, ...]:
@@ -118,6 +121,16 @@ class Route(_Data):
             for name, column in table.columns.items():
                 if column.value is not None and column.value not in facts:
                     raise ValueError(f"{table.table}.{name}: no fact is called {column.value!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _parent_is_for_the_table_door(self) -> Route:
+        if (self.door == "table") != bool(self.parent):
+            raise ValueError("parent: name the line's reference to its header if, and only if, the door is table")
+        if self.parent in self.line.columns:
+            raise ValueError(f"parent: {self.parent} is filled by the door and cannot have a rule as well")
+        if self.door == "table" and self.allocation is not None:
+            raise ValueError("allocation: the door table writes headers and lines only")
         return self
 
     @model_validator(mode="after")
@@ -163,6 +176,12 @@ class Profile(_Data):
         unknown = sorted(set(self.routes) - set(known))
         if unknown:
             raise ValueError(f"routes.{unknown[0]}: no entity is called so; there are {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _records_are_emptied_plainly(self) -> Profile:
+        if self.clear_with and any(route.door == "table" for route in self.routes.values()):
+            raise ValueError("clear_with: transform maps know this word, the door table does not and would write it")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from connector.decisions.queries import askable
 from connector.model.profile import Suppliers
 from connector.ports import Clock
 from connector.servicenow.session import ServiceNowSession
@@ -15,12 +16,6 @@ MAX_AGE = 900.0
 CODES_A_CALL = 100
 NAMES_A_CALL = 20
 ROWS_A_CODE = 5
-
-
-def _askable(text: str, *, also: str) -> bool:
-    """Whether the text can be a value in an encoded query, which has no escape: a ^ would start a new condition, a comma a
-    new value of a list, and a script would be run. What cannot be asked for is never found."""
-    return not set(text) & {"^", "\n", "\r", "\t", *also} and not text.lower().startswith("javascript:")
 
 
 class SupplierBook:
@@ -52,7 +47,7 @@ class SupplierBook:
         with self._lock:
             now = self._clock.monotonic()
             single = {name for name in wanted if name in self._single and now - self._single[name] <= MAX_AGE}
-            unknown = [name for name in wanted if name not in single and _askable(name, also="")]
+            unknown = [name for name in wanted if name not in single and askable(name, also="")]
             for start in range(0, len(unknown), NAMES_A_CALL):
                 found = self._read_single(unknown[start : start + NAMES_A_CALL])
                 self._single |= dict.fromkeys(found, now)
@@ -75,20 +70,20 @@ class SupplierBook:
 
     def _read(self, erp_source: str, codes: list[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {code: [] for code in codes}
-        askable = [code for code in codes if _askable(code, also=",")]
-        if askable:
+        asked = [code for code in codes if askable(code)]
+        if asked:
             rules = self._rules
-            limit = len(askable) * ROWS_A_CODE
+            limit = len(asked) * ROWS_A_CODE
             rows = self._session.rows(
                 rules.table,
-                query=f"{rules.source}={erp_source}^{rules.code}IN{','.join(askable)}^ORDERBYsys_id",
+                query=f"{rules.source}={erp_source}^{rules.code}IN{','.join(asked)}^ORDERBYsys_id",
                 fields=f"{rules.code},{rules.source},{rules.name}",
                 limit=limit,
             )
-            if len(rows) >= limit and len(askable) > 1:
+            if len(rows) >= limit and len(asked) > 1:
                 # Cut off: one code with many suppliers must not make the others look missing.
-                middle = len(askable) // 2
-                halves = (askable[:middle], askable[middle:])
+                middle = len(asked) // 2
+                halves = (asked[:middle], asked[middle:])
                 return (
                     {code: () for code in codes} | self._read(erp_source, halves[0]) | self._read(erp_source, halves[1])
                 )

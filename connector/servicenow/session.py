@@ -1,21 +1,22 @@
-"""The session with one ServiceNow instance: OAuth or Basic, no cookies, every answer judged before it is believed."""
+"""The session with one ServiceNow instance: no cookies, no redirects, every answer judged before it is believed."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
-from connector.decisions.answers import judge_envelope
+from connector.decisions.answers import error_text, fresh_try, judge_envelope
 from connector.errors import Ambiguous, Outage, Refused, Throttled
 from connector.ports import Clock, Randomness
 from connector.remote.http import Answer, Remote
 from connector.remote.patience import patiently
-from connector.remote.tokens import PAUSE_AFTER_REFUSAL, TokenProvider
+from connector.servicenow.authorisation import SYSTEM as SYSTEM
+from connector.servicenow.authorisation import Authorisation, Proof
 
-SYSTEM = "ServiceNow"
 READ_TIMEOUT = 70.0
 """Above the instance's own limit of 60 s a request, so that the server's word comes before ours."""
 THROTTLED_DEFAULT = 20.0
@@ -24,54 +25,27 @@ THROTTLED_DEFAULT = 20.0
 Json = dict[str, Any]
 
 
-class Authorisation(Protocol):
-    """How a request proves who sends it."""
+class AnsweredRefusal(Refused):
+    """The instance itself said no, with this status and perhaps in these words."""
 
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        ...
-
-    def reject(self, header: str) -> bool:
-        """The instance refused that header; whether another try with a new one makes sense."""
-        ...
+    def __init__(self, message: str, status: int, words: str = "") -> None:
+        super().__init__(SYSTEM, message)
+        self.status = status
+        self.words = words
 
 
-class Basic:
-    """User name and password. Once refused, they are not tried again for a minute: enough refusals lock the user."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list as far as the caller may see it. `total`: how many rows match, those included that access rules hide (None: not
+    told); `at`: the instance's clock."""
 
-    def __init__(self, username: str, password: str, clock: Clock) -> None:
-        self._header = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._clock = clock
-        self._refused_until = 0.0
-
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        if self._clock.monotonic() < self._refused_until:
-            raise Refused(
-                SYSTEM, "refused the user name and password a moment ago; check them, and that Basic is allowed"
-            )
-        return self._header
-
-    def reject(self, header: str) -> bool:  # noqa: ARG002 - the interface's
-        """No: the same password would be refused again."""
-        self._refused_until = self._clock.monotonic() + PAUSE_AFTER_REFUSAL
-        return False
+    rows: list[Json]
+    total: int | None
+    at: datetime
 
 
-class Bearer:
-    """OAuth tokens by client credentials."""
-
-    def __init__(self, tokens: TokenProvider) -> None:
-        self._tokens = tokens
-
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        return f"Bearer {self._tokens.token()}"
-
-    def reject(self, header: str) -> bool:
-        """Yes: a new token."""
-        self._tokens.reject(header.removeprefix("Bearer "))
-        return True
+class RateRuleSpent(Throttled):
+    """A rate rule's hour is used up. Rules are per API: the others go on."""
 
 
 class ServiceNowSession:
@@ -86,6 +60,10 @@ class ServiceNowSession:
         self._clock = clock
         self._randomness = randomness
 
+    def authenticate(self) -> None:
+        """Makes sure that there is something to prove the caller with. Raises `Refused` or `Outage`."""
+        self._authorisation.headers()
+
     def rows(self, table: str, *, query: str, fields: str, limit: int) -> list[Json]:
         """Rows of a table. The caller must check that each row has what it asked for: an invalid part of a query is
         dropped by ServiceNow, and the rest runs."""
@@ -98,34 +76,72 @@ class ServiceNowSession:
         }
         url = f"{self._base}/api/now/table/{table}?{urlencode(parameters)}"
         body = patiently(lambda: self._judged("GET", url, None, READ_TIMEOUT, None), self._clock, self._randomness)
-        result = body.get("result")
-        if not isinstance(result, list):
-            raise Outage(SYSTEM, f"the answer for {table} has no list of rows")
-        return result
+        return _rows(body, table)
+
+    def listed(self, table: str, *, query: str, fields: str, limit: int, timeout: float) -> Listed:
+        """Rows of a table, and how many there are whether or not the caller may see them. As with `rows`, the caller must
+        check that each row has what it asked for. Raises `AnsweredRefusal` when the table as such is refused."""
+        parameters = {
+            "sysparm_query": query,
+            "sysparm_fields": fields,
+            "sysparm_limit": str(limit),
+            "sysparm_exclude_reference_link": "true",
+            "sysparm_suppress_pagination_header": "true",
+        }
+        url = f"{self._base}/api/now/table/{table}?{urlencode(parameters)}"
+        answer, body = patiently(lambda: self._whole("GET", url, None, timeout, None), self._clock, self._randomness)
+        total = answer.headers.get("x-total-count", "")
+        counted = int(total) if total.isascii() and total.isdigit() and len(total) <= 12 else None
+        return Listed(_rows(body, table), counted, self._remote.server_time(answer))
 
     def post(self, path: str, body: Mapping[str, Any], *, timeout: float, settles_after: float) -> Json:
         """One POST that may change something: never repeated here, except where it is known not to have been executed."""
         url = f"{self._base}{path}"
         return self._judged("POST", url, json.dumps(body).encode(), timeout, settles_after)
 
+    def submit(
+        self, path: str, content: bytes, headers: Mapping[str, str], *, timeout: float, settles_after: float
+    ) -> Json:
+        """One POST of JSON to an API that accepts work with 202 and does it later; what it answered. As with `post`, never
+        repeated here, except where it is known not to have been executed."""
+        url = f"{self._base}{path}"
+        return self._whole("POST", url, content, timeout, settles_after, headers=headers, asynchronous=True)[1]
+
     def _judged(
         self, method: str, url: str, content: bytes | None, timeout: float, settles_after: float | None
     ) -> Json:
-        answer, header = self._send(method, url, content, timeout, settles_after)
-        if answer.status == 202 or (answer.status == 401 and self._authorisation.reject(header)):
-            # Known not to have been executed: a stale token, or a session's queue that was full.
-            answer, _ = self._send(method, url, content, timeout, settles_after)
+        return self._whole(method, url, content, timeout, settles_after)[1]
+
+    def _whole(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        timeout: float,
+        settles_after: float | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        asynchronous: bool = False,
+    ) -> tuple[Answer, Json]:
+        answer, proof = self._send(method, url, content, timeout, settles_after, headers or {})
         body = _parsed(answer)
-        disposition = judge_envelope(answer.status, is_json=answer.is_json, body=body)
+        disposition = judge_envelope(answer.status, is_json=answer.is_json, body=body, asynchronous=asynchronous)
+        rejected = answer.status == 401 and self._authorisation.reject(proof)
+        if rejected or fresh_try(answer.status, body, disposition):
+            # Known not to have been executed: a stale token or key, a session's queue that was full, a node just switched to.
+            answer, _ = self._send(method, url, content, timeout, settles_after, headers or {})
+            body = _parsed(answer)
+            disposition = judge_envelope(answer.status, is_json=answer.is_json, body=body, asynchronous=asynchronous)
         if disposition == "accept":
-            accepted: Json = body
-            return accepted
+            return answer, body
         retry_after = self._remote.retry_after(answer)
         said = f"answered {answer.status} {_message(body)}".strip()
         if disposition == "throttled":
-            raise Throttled(SYSTEM, said, retry_after=retry_after or self._until_reset(answer) or THROTTLED_DEFAULT)
+            wait = retry_after or self._until_reset(answer) or THROTTLED_DEFAULT
+            raise (RateRuleSpent if _has_rate_rule(answer) else Throttled)(SYSTEM, said, retry_after=wait)
         if disposition == "refused":
-            raise Refused(SYSTEM, f"{said}; check the user's credentials, roles and the tables' access")
+            advice = f"{said}; check the user's credentials, roles and the tables' access"
+            raise AnsweredRefusal(advice, answer.status, error_text(body))
         if disposition == "ambiguous" and settles_after is not None:
             raise Ambiguous(SYSTEM, said, settles_after=max(settles_after, retry_after or 0.0))
         if not answer.is_json:
@@ -140,16 +156,34 @@ class ServiceNowSession:
         return max(1.0, int(reset) - self._remote.server_time(answer).timestamp())
 
     def _send(
-        self, method: str, url: str, content: bytes | None, timeout: float, settles_after: float | None
-    ) -> tuple[Answer, str]:
-        header = self._authorisation.header()
-        headers = {"Authorization": header, "Accept": "application/json"}
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        timeout: float,
+        settles_after: float | None,
+        more: Mapping[str, str],
+    ) -> tuple[Answer, Proof]:
+        proof = self._authorisation.headers()
+        headers = {**more, **proof, "Accept": "application/json"}
         if content is not None:
             headers["Content-Type"] = "application/json"
         answer = self._remote.send(
             method, url, headers=headers, content=content, timeout=timeout, settles_after=settles_after
         )
-        return answer, header
+        return answer, proof
+
+
+def _rows(body: Json, table: str) -> list[Json]:
+    result = body.get("result")
+    if not isinstance(result, list):
+        raise Outage(SYSTEM, f"the answer for {table} has no list of rows")
+    return result
+
+
+def _has_rate_rule(answer: Answer) -> bool:
+    """A rate rule says so in headers; a full semaphore does not."""
+    return any(name.startswith("x-ratelimit-") for name in answer.headers)
 
 
 def _parsed(answer: Answer) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import random
+import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +20,11 @@ from connector.ports import SeededRandomness
 from connector.remote.http import MAX_ANSWER_BYTES, Answer, Remote
 from connector.remote.patience import PATIENCE
 from connector.remote.tokens import TokenProvider
-from connector.servicenow.session import Basic, Bearer, ServiceNowSession
-from tests.sandbox.clock import VirtualClock
-from tests.sandbox.wire import Exchange, Fault, Router
+from connector.servicenow.authorisation import ApiKey, Basic, Bearer
+from connector.servicenow.session import AnsweredRefusal, RateRuleSpent, ServiceNowSession
+from tests.sandbox.clock import START, VirtualClock
+from tests.sandbox.servicenow import CLIENT_ID, CLIENT_SECRET, ServiceNow
+from tests.sandbox.wire import Exchange, Fault, InProcess, Router
 
 BC = "https://bc.example/v2.0/Production/api/v2.0"
 SN = "https://sn.example"
@@ -367,10 +371,10 @@ def test_basic_sends_user_and_password() -> None:
         (httpx.Response(201, html="<html>"), Outage, Outage),
         (httpx.Response(202), Outage, Outage),
         (httpx.Response(302, headers={"Location": "/login.do"}), Outage, Outage),
-        (httpx.Response(400, json=sn_error("Invalid table x")), Refused, Refused),
-        (httpx.Response(401, json=sn_error("User Not Authenticated")), Refused, Refused),
-        (httpx.Response(403, json=sn_error()), Refused, Refused),
-        (httpx.Response(404, json=sn_error()), Refused, Refused),
+        (httpx.Response(400, json=sn_error("Invalid table x")), AnsweredRefusal, AnsweredRefusal),
+        (httpx.Response(401, json=sn_error("User Not Authenticated")), AnsweredRefusal, AnsweredRefusal),
+        (httpx.Response(403, json=sn_error()), AnsweredRefusal, AnsweredRefusal),
+        (httpx.Response(404, json=sn_error()), AnsweredRefusal, AnsweredRefusal),
         (httpx.Response(429, html="<html>"), Throttled, Throttled),
         (httpx.Response(500, json=sn_error("Transaction cancelled")), Ambiguous, Outage),
         (httpx.Response(502, html="<html>"), Ambiguous, Outage),
@@ -491,3 +495,201 @@ def test_a_read_is_tried_three_times_within_ten_seconds() -> None:
         rows(system)
     assert len(system.requests) == 3
     assert system.clock.monotonic() <= 10
+
+
+# -- ServiceNow: who is asking
+
+NO_ACL = {"error": {"message": "User Not Authorized", "detail": "Failed API level ACL Validation"}, "status": "failure"}
+GOOD = httpx.Response(200, json={"result": []})
+
+
+def keyed(system: System, *keys: str) -> ServiceNowSession:
+    """A session with these API keys."""
+    return ServiceNowSession(system.remote, ApiKey(keys, system.clock), SN, system.clock, system.randomness)
+
+
+def only(*good: str) -> Callable[[httpx.Request], httpx.Response]:
+    """An instance that takes these keys."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        taken = request.headers.get("x-sn-apikey") in good and "authorization" not in request.headers
+        return httpx.Response(200, json={"result": []}) if taken else httpx.Response(401, json=sn_error())
+
+    return answer
+
+
+def sent_keys(system: System) -> list[str]:
+    """The keys in the order in which they were sent."""
+    return [request.headers["x-sn-apikey"] for request in system.requests]
+
+
+def ask(session: ServiceNowSession) -> None:
+    """One read."""
+    session.rows("cmn_cost_center", query="", fields="name", limit=1)
+
+
+def test_an_api_key_is_a_header_of_its_own() -> None:
+    system = System(only("first"))
+    ask(keyed(system, "first"))
+    assert sent_keys(system) == ["first"]
+    assert system.tokens == 0
+
+
+def test_the_next_key_is_tried_when_one_is_refused_and_remembered() -> None:
+    system = System(only("second"))
+    session = keyed(system, "first", "second")
+    ask(session)
+    ask(session)
+    assert sent_keys(system) == ["first", "second", "second"]
+
+
+def test_keys_may_be_replaced_and_put_back() -> None:
+    system = System(only("first"))
+    session = keyed(system, "first", "second")
+    ask(session)
+    system.replies = [only("second")]
+    ask(session)
+    system.replies = [only("first")]
+    with pytest.raises(Refused):
+        ask(session)
+    system.clock.advance(60)
+    ask(session)
+    assert sent_keys(system) == ["first", "first", "second", "second", "first"]
+
+
+def test_keys_that_are_all_refused_rest_for_a_minute() -> None:
+    system = System(only("third"))
+    session = keyed(system, f"{CANARY}-1", f"{CANARY}-2")
+    for _ in range(5):
+        with pytest.raises(Refused) as caught:
+            ask(session)
+        assert CANARY not in str(caught.value)
+    assert len(system.requests) == 3
+    system.clock.advance(60)
+    system.replies = [only(f"{CANARY}-1")]
+    ask(session)
+
+
+def test_a_write_is_sent_once_more_with_the_next_key() -> None:
+    system = System(only("second"))
+    assert keyed(system, "first", "second").post("/x", {}, timeout=1, settles_after=1) == {"result": []}
+    assert sent_keys(system) == ["first", "second"]
+
+
+def test_a_refusal_by_an_apis_access_rule_is_asked_for_once_more() -> None:
+    for call in (rows, post):
+        system = System(httpx.Response(403, json=NO_ACL), GOOD)
+        call(system)
+        assert len(system.requests) == 2
+
+
+def test_a_refusal_that_stays_is_one() -> None:
+    for call in (rows, post):
+        system = System(httpx.Response(403, json=NO_ACL))
+        with pytest.raises(AnsweredRefusal) as caught:
+            call(system)
+        assert (caught.value.status, caught.value.words) == (
+            403,
+            "User Not Authorized / Failed API level ACL Validation",
+        )
+        assert len(system.requests) == 2
+
+
+def test_any_other_403_is_a_refusal_at_once() -> None:
+    for call in (rows, post):
+        system = System(httpx.Response(403, json=sn_error()), GOOD)
+        with pytest.raises(AnsweredRefusal):
+            call(system)
+        assert len(system.requests) == 1
+
+
+# -- ServiceNow: work for later
+
+
+def submit(system: System) -> dict[str, Any]:
+    """One call of an API that works later."""
+    return system.servicenow().submit(
+        "/later", b"{}", {"Source-System": "BC", "Authorization": "mine"}, timeout=45.0, settles_after=30.0
+    )
+
+
+def test_work_is_accepted_with_202_and_json_and_by_this_call_only() -> None:
+    accepted = httpx.Response(202, json={"batchId": "APIINV1"})
+    system = System(accepted)
+    assert submit(system) == {"batchId": "APIINV1"}
+    (request,) = system.requests
+    assert (request.headers["source-system"], request.headers["content-type"]) == ("BC", "application/json")
+    assert request.headers["authorization"] == f"Bearer {CANARY}-1"
+    with pytest.raises(Outage):
+        post(System(accepted))
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "requests"),
+    [
+        (httpx.Response(202), Outage, 2),
+        (httpx.Response(202, headers=JSON, content=b'{"batchId'), Ambiguous, 1),
+        (httpx.Response(202, json=sn_error()), Ambiguous, 1),
+        (httpx.Response(200, html="<html>"), Outage, 1),
+        (httpx.Response(400, json=sn_error()), AnsweredRefusal, 1),
+        (httpx.Response(403, json=NO_ACL), AnsweredRefusal, 2),
+        (httpx.Response(429, html="<h1>429</h1>"), Throttled, 1),
+        (httpx.Response(429, headers={"X-RateLimit-Limit": "10"}), RateRuleSpent, 1),
+        (httpx.Response(500, json=sn_error()), Ambiguous, 1),
+    ],
+)
+def test_anything_else_is_judged_like_every_answer(reply: httpx.Response, error: type[Outage], requests: int) -> None:
+    system = System(reply)
+    with pytest.raises(Outage) as caught:
+        submit(system)
+    assert (type(caught.value), len(system.requests)) == (error, requests)
+
+
+# -- ServiceNow: tokens over their life
+
+
+class Shelf:
+    """The ServiceNow stand-in, with a session that gets its tokens there; tokens live for half an hour."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.simulator = ServiceNow(now=self.clock.now)
+        self.exchange = Exchange(self.simulator.handle)
+        remote = Remote("ServiceNow", InProcess(self.exchange), self.clock)
+        form = {"grant_type": "client_credentials", "client_id": CLIENT_ID}
+        secrets = [lambda: {"client_secret": "an old one"}, lambda: {"client_secret": CLIENT_SECRET}]
+        tokens = TokenProvider(remote, f"{SN}/oauth_token.do", form, secrets, self.clock)
+        self.session = ServiceNowSession(remote, Bearer(tokens), SN, self.clock, SeededRandomness(random.Random(7)))
+
+    def seen(self) -> list[tuple[str, int]]:
+        """What was asked, and the answers' statuses."""
+        return [(passed.path.decode().partition("?")[0], passed.status) for passed in self.exchange.recent()]
+
+
+def test_a_token_is_replaced_before_it_ends_and_no_request_meets_its_end() -> None:
+    shelf = Shelf()
+    for minutes in (0, 26, 29, 31):
+        shelf.clock.advance_to(START + timedelta(minutes=minutes))
+        ask(shelf.session)
+    token, table = "/oauth_token.do", "/api/now/table/cmn_cost_center"
+    # The refused secret is not tried again; the token of the start is used until it is near its end, at thirty minutes.
+    assert shelf.seen()[:4] == [(token, 401), (token, 200), (table, 200), (table, 200)]
+    assert {status for _, status in shelf.seen()[4:]} == {200}
+    assert shelf.seen().count((table, 200)) == 4
+
+
+def test_ten_calls_at_once_ask_for_one_token() -> None:
+    shelf = Shelf()
+    barrier = threading.Barrier(10)
+
+    def one() -> None:
+        barrier.wait()
+        ask(shelf.session)
+
+    threads = [threading.Thread(target=one) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answered = [path for path, status in shelf.seen() if status == 200]
+    assert (answered.count("/oauth_token.do"), len(answered)) == (1, 11)

@@ -15,12 +15,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("which", nargs="*", choices=["orders", "sweep", "freshness", []], help="default: all")
     parser.add_argument("--orders", type=int, default=1000, help="orders to carry")
+    parser.add_argument(
+        "--door", choices=sorted(orders.DOORS), help="write through this door only (default: each in turn)"
+    )
     parser.add_argument("--open-orders", type=int, default=10_000, help="orders to sweep")
     parser.add_argument("--changes", type=int, default=10_000, help="changes whose freshness is measured")
     arguments = parser.parse_args()
     console = Console()
     runs = {
-        "orders": lambda: orders.run(console, arguments.orders),
+        "orders": lambda: all(
+            [
+                orders.run(console, arguments.orders, door)
+                for door in ([arguments.door] if arguments.door else orders.DOORS)
+            ]
+        ),
         "sweep": lambda: sweep.run(console, arguments.open_orders),
         "freshness": lambda: freshness.run(console, arguments.changes),
     }

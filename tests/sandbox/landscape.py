@@ -38,10 +38,13 @@ class Landscape:
         master: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
         sn_url: str = SN_URL,
         sleep: Callable[[float], None] = time.sleep,
+        row_seconds: float = 0.0,
     ) -> None:
         self.data = list(companies() if data is None else data)
         self.business_central = BusinessCentral(self.data, now=now)
-        self.servicenow = ServiceNow(now=now, instance_url=sn_url, seed=master_rows() if master is None else master)
+        self.servicenow = ServiceNow(
+            now=now, instance_url=sn_url, seed=master_rows() if master is None else master, row_seconds=row_seconds
+        )
         self.bc_exchange = Exchange(self.business_central.handle, sleep=sleep)
         self.sn_exchange = Exchange(self.servicenow.handle, sleep=sleep)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.decisions.answers import judge_envelope, judge_row
+from connector.decisions.answers import fresh_try, judge_envelope, judge_row
 
 TABLE = "sn_fcms_intg_imp_order"
 FAILURE = {"error": {"message": "Operation Failed", "detail": "ACL Exception"}, "status": "failure"}
@@ -79,6 +79,52 @@ def test_nothing_is_accepted_but_a_json_object_with_status_200_or_201(status: in
         assert is_json
         assert isinstance(body, dict)
         assert "error" not in body
+
+
+@pytest.mark.parametrize(
+    ("status", "is_json", "body", "disposition"),
+    [
+        (202, True, {"batchId": "APIINV1", "status": "Success"}, "accept"),
+        (202, True, {}, "accept"),
+        (202, True, None, "ambiguous"),
+        (202, True, FAILURE, "ambiguous"),
+        (202, False, None, "again"),
+        (202, False, {"batchId": "APIINV1"}, "again"),
+        (200, True, {"batchId": "APIINV1"}, "accept"),
+        (200, False, None, "retry"),
+        (302, False, None, "retry"),
+        (400, True, FAILURE, "refused"),
+        (429, True, FAILURE, "throttled"),
+        (500, True, FAILURE, "ambiguous"),
+    ],
+)
+def test_an_api_that_works_later_accepts_with_202_and_json(
+    status: int, is_json: bool, body: Any, disposition: str
+) -> None:
+    assert judge_envelope(status, is_json=is_json, body=body, asynchronous=True) == disposition
+
+
+def denied(detail: str) -> dict[str, Any]:
+    """A refusal with this detail."""
+    return {"error": {"message": "User Not Authorized", "detail": detail}, "status": "failure"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "due"),
+    [
+        (202, None, True),
+        (403, denied("Failed API level ACL Validation"), True),
+        (403, denied("Access to unscoped api is not allowed"), False),
+        (403, denied("ACL Exception Insert Failed due to security constraints"), False),
+        (403, None, False),
+        (401, denied("Failed API level ACL Validation"), False),
+        (500, denied("Failed API level ACL Validation"), False),
+        (429, None, False),
+        (200, {"result": []}, False),
+    ],
+)
+def test_a_fresh_request_is_due_only_where_nothing_was_executed(status: int, body: Any, due: bool) -> None:
+    assert fresh_try(status, body, judge_envelope(status, is_json=True, body=body)) is due
 
 
 @pytest.mark.parametrize("outcome", ["inserted", "updated", "ignored"])

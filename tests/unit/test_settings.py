@@ -52,6 +52,8 @@ SECRETS = (
     "SN_CLIENT_SECRET",
     "SN_CLIENT_SECRET_NEXT",
     "SN_PASSWORD",
+    "SN_API_KEY",
+    "SN_API_KEY_NEXT",
     "CONNECTORSTORAGE",
     "LEDGER_KEY",
     "WEBHOOK_KEY",
@@ -147,6 +149,13 @@ def test_faults_of_every_kind_are_reported_at_once() -> None:
         ({"SN_AUTH": "basic"}, ["SN_USERNAME", "SN_PASSWORD"]),
         ({"SN_AUTH": "basic", "SN_USERNAME": "u"}, ["SN_PASSWORD"]),
         ({"SN_AUTH": "kerberos"}, ["SN_AUTH"]),
+        ({"SN_AUTH": "apikey"}, ["SN_API_KEY", "SN_AUTH"]),
+        ({"SN_AUTH": "apikey", "SN_API_KEY_NEXT": "k"}, ["SN_API_KEY", "SN_AUTH"]),
+        ({"SN_SOURCE_SYSTEM": "M\u00fcller"}, ["SN_SOURCE_SYSTEM"]),
+        ({"SN_AP_INVOICE": "brackets"}, ["SN_AP_INVOICE"]),
+        ({"SN_AP_INVOICE": '{"negative": "red"}'}, ["SN_AP_INVOICE (negative)"]),
+        ({"SN_AP_INVOICE": '{"log_status": "a^b"}'}, ["SN_AP_INVOICE (log_status)"]),
+        ({"SN_AP_INVOICE": '{"colour": "red"}'}, ["SN_AP_INVOICE (colour)"]),
         ({"ConnectorStorage": None}, ["ConnectorStorage", "ConnectorStorage__accountName"]),
         (
             {"ConnectorStorage": None, "ConnectorStorage__queueServiceUri": "https://a.queue.core.windows.net"},
@@ -243,6 +252,8 @@ def test_plain_http_is_for_this_machine_only(url: str) -> None:
     "changes",
     [
         {"SN_AUTH": "basic", "SN_USERNAME": "u", "SN_PASSWORD": "p", "SN_CLIENT_ID": None, "SN_CLIENT_SECRET": None},
+        {"SN_AUTH": "apikey", "SN_API_KEY": "k", "SN_CLIENT_ID": None, "SN_CLIENT_SECRET": None},
+        {"SN_SOURCE_SYSTEM": "BC-CRONUS", "SN_AP_INVOICE": '{"negative": "brackets", "done": ["done"]}'},
         {"ConnectorStorage": None, "ConnectorStorage__accountName": "account"},
         {
             "ConnectorStorage": None,

@@ -1,28 +1,23 @@
 """The batch door: Import Set posts of single rows, carried many at a time by the Batch API.
 
 Each row has its own result in the answer, and a repeated row is harmless because the transform maps match on the row's key.
-A header goes before its lines; the lines of a header that was not taken are not sent. Limits of the Batch API: 30 s for all
-items together, which run one after another; what was not reached is listed as unserviced.
+A header goes before its lines; the lines of a header that was not taken are not sent. Rows that a batch did not reach are sent
+again.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from connector.decisions.answers import RowResult, judge_row
-from connector.decisions.batching import next_size
-from connector.decisions.mapping import MappedDocument, StagingRow
-from connector.errors import Ambiguous, Outage, Refused, Throttled
-from connector.servicenow.doors.delivery import Delivery
+from connector.decisions.mapping import MappedDocument
+from connector.errors import Outage
+from connector.servicenow.batch_api import SERVER_LIMIT, BatchApi, Item
+from connector.servicenow.doors.delivery import Delivery, outage_of, stopping
 from connector.servicenow.session import SYSTEM, ServiceNowSession
 
-SERVER_LIMIT = 30.0
-TIMEOUT = 45.0
 ROUNDS = 3
 """How often rows left unserviced are sent again within one call."""
 
@@ -36,9 +31,10 @@ class _Item:
 class BatchDoor:
     """Writes mapped documents into staging tables and tells, row by row, what ServiceNow made of them."""
 
+    settles_after = SERVER_LIMIT
+
     def __init__(self, session: ServiceNowSession, *, rows_a_batch: int) -> None:
-        self._session = session
-        self._largest = self._rows_a_batch = rows_a_batch
+        self._api = BatchApi(session, largest=rows_a_batch)
 
     def write(self, documents: Sequence[MappedDocument], *, may_go_on: Callable[[], bool]) -> list[Delivery]:
         """One `Delivery` a document, in order. `may_go_on` is asked before each request; False ends the call early.
@@ -68,7 +64,7 @@ class BatchDoor:
         position = 0
         while position < len(waiting):
             batch: list[_Item] = []
-            while position < len(waiting) and len(batch) < self._rows_a_batch:
+            while position < len(waiting) and len(batch) < self._api.size:
                 item = waiting[position]
                 position += 1
                 fate = self._fate(item, deliveries, batch)
@@ -79,7 +75,7 @@ class BatchDoor:
             if not may_go_on():
                 return sorted([*again, *batch, *waiting[position:]])
             again += self._send(documents, deliveries, batch)
-            stopped = self._stopped(deliveries, batch)
+            stopped = stopping(deliveries[item.document].outage for item in batch)
             if stopped is not None:
                 # A refusal or throttle is about the user or the instance: what has not been sent yet would meet it too.
                 for item in [*again, *waiting[position:]]:
@@ -106,37 +102,30 @@ class BatchDoor:
     def _send(
         self, documents: Sequence[MappedDocument], deliveries: Sequence[Delivery], batch: Sequence[_Item]
     ) -> list[_Item]:
-        requests = [_request(f"{item.document}.{item.row}", documents[item.document].rows[item.row]) for item in batch]
+        items = []
+        for item in batch:
+            row = documents[item.document].rows[item.row]
+            items.append(Item(_id(item), "POST", f"/api/now/import/{row.table}", row.columns))
         try:
-            answer = self._session.post(
-                "/api/now/v1/batch",
-                {"batch_request_id": "1", "rest_requests": requests},
-                timeout=TIMEOUT,
-                settles_after=SERVER_LIMIT,
-            )
+            answered = self._api.send(items)
         except Outage as outage:
-            if isinstance(outage, Ambiguous):
-                self._rows_a_batch = next_size(self._rows_a_batch, self._largest, (), len(batch))
             for item in batch:
                 deliveries[item.document].outage = outage
             return []
-        answered = _answered(answer)
-        times = [entry.get("execution_time") for entry in answered.values()]
-        self._rows_a_batch = next_size(self._rows_a_batch, self._largest, times, len(batch))
         again = []
         for item in batch:
-            entry = answered.get(f"{item.document}.{item.row}")
-            if entry is None:
+            answer = answered.get(_id(item))
+            if answer is None:
                 again.append(item)  # unserviced; perhaps committed all the same, which its key makes harmless
                 continue
             row = documents[item.document].rows[item.row]
-            result = judge_row(_status(entry), _item_body(entry), row.table)
+            result = judge_row(answer.status, answer.body, row.table)
             if self._retry_line(item, result, deliveries):
                 again.append(item)
                 continue
             delivery = deliveries[item.document]
             delivery.results[item.row] = result
-            delivery.outage = delivery.outage or _outage(result)
+            delivery.outage = delivery.outage or outage_of(result, self.settles_after)
         return again
 
     def _retry_line(self, item: _Item, result: RowResult, deliveries: Sequence[Delivery]) -> bool:
@@ -148,64 +137,6 @@ class BatchDoor:
             return False
         return 0 not in delivery.results
 
-    def _stopped(self, deliveries: Sequence[Delivery], batch: Sequence[_Item]) -> Outage | None:
-        for item in batch:
-            outage = deliveries[item.document].outage
-            if isinstance(outage, Refused | Throttled):
-                return outage
-        return None
 
-
-def _request(id_: str, row: StagingRow) -> dict[str, Any]:
-    body = json.dumps(dict(row.columns), ensure_ascii=False).encode()
-    return {
-        "id": id_,
-        "method": "POST",
-        "url": f"/api/now/import/{row.table}",
-        "headers": [
-            {"name": "Content-Type", "value": "application/json"},
-            {"name": "Accept", "value": "application/json"},
-        ],
-        "exclude_response_headers": True,
-        "body": base64.b64encode(body).decode("ascii"),
-    }
-
-
-def _answered(answer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    entries = answer.get("serviced_requests")
-    if not isinstance(entries, list):
-        return {}
-    found: dict[str, Mapping[str, Any]] = {}
-    for entry in entries:
-        if isinstance(entry, Mapping) and isinstance(entry.get("id"), str):
-            found[entry["id"]] = entry
-    return found
-
-
-def _status(entry: Mapping[str, Any]) -> int:
-    try:
-        return int(entry["status_code"])
-    except (KeyError, TypeError, ValueError):
-        return 500
-
-
-def _item_body(entry: Mapping[str, Any]) -> Any:
-    if entry.get("body") == "":
-        return {}  # 201 without a body: taken, but the user lacks the role that transforms
-    try:
-        return json.loads(base64.b64decode(entry["body"], validate=True))
-    except (KeyError, TypeError, ValueError, binascii.Error, RecursionError):
-        return None
-
-
-def _outage(result: RowResult) -> Outage | None:
-    said = f"a row answered {result.outcome}: {result.message}"
-    if result.disposition == "refused":
-        return Refused(SYSTEM, said)
-    if result.disposition == "throttled":
-        return Throttled(SYSTEM, said)
-    if result.disposition == "ambiguous":
-        return Ambiguous(SYSTEM, said, settles_after=SERVER_LIMIT)
-    if result.disposition == "retry":
-        return Outage(SYSTEM, said)
-    return None
+def _id(item: _Item) -> str:
+    return f"{item.document}.{item.row}"

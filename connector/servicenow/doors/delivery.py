@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from connector.decisions.answers import RowResult
 from connector.decisions.mapping import MappedDocument
-from connector.errors import Outage, Reason
+from connector.errors import Ambiguous, Outage, Reason, Refused, Throttled
+from connector.servicenow.session import SYSTEM
 
 
 @dataclass(slots=True)
@@ -41,8 +42,35 @@ class Delivery:
         ]
 
 
+def outage_of(result: RowResult, settles_after: float) -> Outage | None:
+    """The outage that a row's result comes to; None when it is about the row itself."""
+    said = f"a row answered {result.outcome}: {result.message}"
+    if result.disposition == "refused":
+        return Refused(SYSTEM, said)
+    if result.disposition == "throttled":
+        return Throttled(SYSTEM, said)
+    if result.disposition == "ambiguous":
+        return Ambiguous(SYSTEM, said, settles_after=settles_after)
+    if result.disposition == "retry":
+        return Outage(SYSTEM, said)
+    return None
+
+
+def stopping(outages: Iterable[Outage | None]) -> Outage | None:
+    """The first outage that what was not sent yet would meet too: a refusal or throttle is about the user or the instance."""
+    return next((outage for outage in outages if isinstance(outage, Refused | Throttled)), None)
+
+
 class Door(Protocol):
-    """One way to write. A document's header goes before its lines; a repeated row changes nothing, because rows carry a key."""
+    """One way to write. A document's header goes before its lines; a repeated row changes nothing, because rows carry a key.
+
+    `settles_after`: seconds after which the server has ended whatever this door sent.
+    """
+
+    @property
+    def settles_after(self) -> float:
+        """How long to leave a document alone when the fate of what was sent is not known."""
+        ...
 
     def write(self, documents: Sequence[MappedDocument], *, may_go_on: Callable[[], bool]) -> list[Delivery]:
         """One `Delivery` a document, in order. `may_go_on` is asked before each request; False ends the call early.

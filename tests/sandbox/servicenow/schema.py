@@ -110,6 +110,12 @@ class Schema:
         self._columns.clear()
         self._families.clear()
 
+    def remove(self, name: str) -> None:
+        """Takes a table away."""
+        del self._tables[name]
+        self._columns.clear()
+        self._families.clear()
+
     def own_columns(self, name: str) -> tuple[Column, ...]:
         """The columns the dictionary lists under this table's own name."""
         table = self._tables[name]

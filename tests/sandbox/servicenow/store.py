@@ -167,6 +167,18 @@ class Store:
                         row.setdefault(name, column.default)
             self._describe(table)
 
+    def remove(self, table: str) -> None:
+        """Takes a table away, its rows and what the dictionary tables say of it."""
+        with self.lock:
+            self.schema.remove(table)
+            del self._rows[table], self._indexes[table]
+            for name in ("sys_db_object", "sys_dictionary", "sys_documentation", "sys_choice"):
+                known = self._rows[name]
+                for sys_id in [sys_id for sys_id, row in known.items() if row["name"] == table]:
+                    del known[sys_id]
+                self._indexes[name] = {}
+            self._described.discard(table)
+
     def display(self, table: str, sys_id: str) -> str:
         """The display value of a record; empty when it is not there."""
         row = self.get(table, sys_id)
