@@ -35,9 +35,10 @@ bench: setup
 	@$(BIN)/python -m tests.benchmarks
 
 # Random histories of edits, faults and notifications, each from a seed: more than the tests run.
+FIRST  := 0
 SEEDS  := 3000
 histories: setup
-	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+	@$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS)
 
 # Renews the pinned, hashed lists from requirements.in and requirements-dev.in; needs uv.
 lock:
