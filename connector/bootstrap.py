@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import random
 import threading
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import httpx
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import SecretStr
 
 from connector import __version__
 from connector.business_central.api_v2 import ApiV2Reader
@@ -30,8 +26,8 @@ from connector.decisions.ap_invoices import misfits
 from connector.errors import SettingsFault
 from connector.flows.parts import Parts
 from connector.flows.preflight import Preflight
-from connector.model.catalog import Attestation
-from connector.model.profile import DoorName, Profile, StagingTable, Translations
+from connector.model.profile import DoorName, Profile, StagingTable
+from connector.named_files import load_attestation, load_profile, load_translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
@@ -59,8 +55,6 @@ from connector.telemetry import Telemetry, quiet_libraries
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-
-Model = TypeVar("Model", bound=BaseModel)
 
 TABLES = (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE, metadata.TABLE)
 CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=8)
@@ -241,50 +235,6 @@ def _secrets(*secrets: SecretStr | None) -> Sequence[Callable[[], Credential]]:
         return lambda: {"client_secret": secret.get_secret_value()}
 
     return [fields(secret) for secret in secrets if secret is not None and secret.get_secret_value()]
-
-
-def load_profile(name_or_path: str) -> Profile:
-    """A shipped profile by its name, or a profile of your own by its path. Raises `SettingsFault`."""
-    shipped = resources.files("connector.profiles") / f"{name_or_path}.toml"
-    if name_or_path.isidentifier() and shipped.is_file():
-        return _parsed(Profile, shipped.read_text("utf-8"), f"the profile {name_or_path}")
-    return _parsed(Profile, _file(name_or_path, "PROFILE"), f"the profile {name_or_path}")
-
-
-def load_translations(path: str) -> Translations:
-    """The translation tables in the file; empty ones without a path. Raises `SettingsFault`."""
-    if not path:
-        return Translations()
-    return _parsed(Translations, _file(path, "TRANSLATIONS"), f"the translations file {path}")
-
-
-def load_attestation(path: str) -> Attestation | None:
-    """What an administrator exported of the instance; None without a path. Raises `SettingsFault`."""
-    if not path:
-        return None
-    try:
-        return Attestation.model_validate_json(_file(path, "SN_METADATA"))
-    except ValidationError:
-        raise SettingsFault(
-            f"SN_METADATA: {path} is no export of this version; make it anew: python -m connector check --export-metadata FILE"
-        ) from None
-
-
-def _file(path: str, setting: str) -> str:
-    try:
-        return Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsFault(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
-
-
-def _parsed(model: type[Model], text: str, what: str) -> Model:
-    try:
-        return model.model_validate(tomllib.loads(text, parse_float=Decimal))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsFault(f"{what} is not TOML: {error}") from None
-    except ValidationError as error:
-        lines = [f"  - {'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsFault(f"{what} is not right:\n" + "\n".join(lines)) from None
 
 
 class Application:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from connector.errors import Outage
+
 ALLOWED = frozenset(
     "company entity id number correlation origin outcome status code count staged unchanged waiting parked rescheduled "
     "isolated invoiced received cancelled deleted failed released skipped system seconds attempt generation watermark hours "
@@ -28,6 +30,10 @@ class Telemetry:
     def warning(self, action: str, **fields: Field) -> None:
         """Something needs a look when it goes on."""
         self._write(logging.WARNING, action, fields)
+
+    def postponed(self, verb: str, outage: Outage, **fields: Field) -> None:
+        """Something cannot be done now, because a system cannot serve; it is tried again."""
+        self.warning(f"{verb}_postponed", system=outage.system, error=type(outage).__name__, **fields)
 
     def _write(self, level: int, action: str, fields: Mapping[str, Field]) -> None:
         forbidden = fields.keys() - ALLOWED

@@ -180,10 +180,8 @@ class _Backfill:
 
     def give_back(self) -> None:
         """Gives the turn back as far as it came, after a fault."""
-        try:
-            self.end(ended=False)
-        except (RowConflict, StorageUnavailable):
-            return  # the fault that is under way says more
+        if self.turn_sure:
+            self.parts.cursors.give_back(self.form, self.taken)
 
     def _is_wanted(self) -> bool:
         record = self.taken.record

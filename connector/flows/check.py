@@ -104,7 +104,6 @@ def _stored(code: str, name: str, ask: Callable[[], Finding]) -> Finding:
         return fail(
             f"{code}_DOWN", name, _plain(error), "Check ConnectorStorage and the storage account's network rules."
         )
-    return None
 
 
 def check_business_central(parts: Parts) -> list[Line]:

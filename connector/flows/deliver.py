@@ -66,13 +66,7 @@ def _poll(parts: Parts, request: PollRequest) -> None:
         poll_asked(parts, request)
     except Outage as outage:
         # Whoever asked will ask again when it goes on, and the timer polls anyway.
-        parts.telemetry.warning(
-            "poll_postponed",
-            company=request.company,
-            entity=request.feed.value,
-            system=outage.system,
-            error=type(outage).__name__,
-        )
+        parts.telemetry.postponed("poll", outage, company=request.company, entity=request.feed.value)
 
 
 class _UnitRun:

@@ -107,7 +107,7 @@ class _Poll:
         except StorageUnavailable:
             raise  # the turn ends by itself
         except Exception:
-            self._give_back()
+            self._parts.cursors.give_back(POLLS, self._taken)
             raise
         return Detected(self._read, self._queued, stopped)
 
@@ -141,28 +141,19 @@ class _Poll:
                     return stopped or TIME_UP
         return stopped
 
-    def _give_back(self) -> None:
-        # As if it had not begun: the next tick tries again, however long the interval is.
-        self._taken.began = self._taken.previous
-        try:
-            self._parts.cursors.end(POLLS, self._taken, self._taken.record)
-        except (RowConflict, StorageUnavailable):
-            return  # the fault that is under way says more
-
     def _queue(self, page: Changes, news: Sequence[Reference]) -> int:
         """Queues what is new; how much of it the ledger did not know yet."""
         ids = {reference.id for reference in news}
         changes = [change for change in page.changes if change.id in ids]
-        carried = self._feed.carried
-        wanted = self._queue_carried(carried, changes, news) if carried in self._routed() else 0
+        entity = self._feed.carried
+        wanted = self._queue_carried(entity, changes, news) if entity is not None and self._is_routed(entity) else 0
         self._queue_concerned(changes)
         return wanted
 
-    def _routed(self) -> set[Entity]:
-        return {entity for _, entity in self._parts.entities()}
+    def _is_routed(self, entity: Entity) -> bool:
+        return entity.value in self._parts.profile.routes
 
-    def _queue_carried(self, entity: Entity | None, changes: Sequence[BcChange], news: Sequence[Reference]) -> int:
-        assert entity is not None, "only called for feeds that are carried"  # noqa: S101
+    def _queue_carried(self, entity: Entity, changes: Sequence[BcChange], news: Sequence[Reference]) -> int:
         where = partition(self._company.key, entity)
         correlation = self._parts.randomness.token()
         states = self._parts.ledger.states(where, [reference.id for reference in news])
@@ -186,7 +177,7 @@ class _Poll:
         if not numbers:
             return
         for entity in self._feed.concerns:
-            if entity not in self._routed():
+            if not self._is_routed(entity):
                 continue
             where = partition(self._company.key, entity)
             states = self._parts.ledger.states(where, self._parts.ledger.find(where, numbers)).values()

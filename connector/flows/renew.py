@@ -56,11 +56,11 @@ def renew_all(parts: Parts, *, everything: bool = False) -> str:
         run.go(everything=everything)
     except Outage as outage:
         stopped = str(outage)
-        _postponed(parts, outage)
+        parts.telemetry.postponed("renew", outage)
     try:
         _report(parts)
     except StorageUnavailable as outage:
-        _postponed(parts, outage)
+        parts.telemetry.postponed("renew", outage)
     return stopped
 
 
@@ -135,7 +135,7 @@ class _Renewal:
                 raise
             except Outage as outage:
                 # An API beside the one that matters is away: renewal must not wait for it, and is not to ask it once more.
-                _postponed(self._parts, outage, company=company.key)
+                self._parts.telemetry.postponed("renew", outage, company=company.key)
                 break
         return told
 
@@ -148,7 +148,7 @@ class _Renewal:
             # Changed since it was listed, perhaps renewed by another run that keeps it: the next run sees.
             self._parts.telemetry.warning("subscription_not_removed", outcome=removal.reason, status=refused.status)
         except Outage as outage:
-            _postponed(self._parts, outage)
+            self._parts.telemetry.postponed("renew", outage)
 
     def _apply(self, company: Company, feed: Feed, decision: Decision) -> None:
         match decision:
@@ -262,7 +262,3 @@ def _report(parts: Parts) -> None:
         tell("subscription", outcome=standing.state, **fields)
         if hours is not None and hours < ALARM_BELOW.total_seconds() / 3600:
             parts.telemetry.warning("subscription_ends", **fields)
-
-
-def _postponed(parts: Parts, outage: Outage, **where: str) -> None:
-    parts.telemetry.warning("renew_postponed", system=outage.system, error=type(outage).__name__, **where)

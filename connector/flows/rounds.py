@@ -40,13 +40,7 @@ def everywhere(
         try:
             work(company, place, _until(parts.clock, began + limit * turn / len(places)))
         except Outage as outage:
-            parts.telemetry.warning(
-                f"{verb}_postponed",
-                company=company.key,
-                entity=place.value,
-                system=outage.system,
-                error=type(outage).__name__,
-            )
+            parts.telemetry.postponed(verb, outage, company=company.key, entity=place.value)
         except Exception as fault:  # noqa: BLE001 - raised below, after the others have had their turn
             faults.append(fault)
     if faults:

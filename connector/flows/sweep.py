@@ -62,7 +62,7 @@ def sweep(parts: Parts, company: Company, entity: Entity, may_go_on: Callable[[]
     except StorageUnavailable:
         raise  # the turn ends by itself
     except Exception:
-        run.give_back()
+        parts.cursors.give_back(SWEEPS, taken)
         raise
     return taken.record
 
@@ -101,13 +101,6 @@ class _Sweep:
                 record = self._saved(replace(record, changed=record.changed + self._compare(group)))
                 group = []
         self._finish(record)
-
-    def give_back(self) -> None:
-        """Ends the turn as far as it came, after a fault."""
-        try:
-            self._parts.cursors.end(SWEEPS, self._taken, self._taken.record)
-        except (RowConflict, StorageUnavailable):
-            return  # the fault that is under way says more
 
     def _passed_by_polls(self) -> datetime:
         """The stamp that polls do not look behind any more."""

@@ -16,7 +16,7 @@ from connector.model.catalog import ROW_ROOT, Access, ColumnFacts, Facts, TableF
 from connector.model.profile import Profile
 from connector.ports import Clock
 from connector.servicenow.imports import keyed_by_name, synchronous, transform_maps
-from connector.servicenow.readings import Reading, Readings, flag, text, whole
+from connector.servicenow.readings import Reading, Readings, among, flag, text, whole
 from connector.servicenow.rights import binding_rates, installed_apps, own_roles
 from connector.servicenow.session import ServiceNowSession
 
@@ -156,12 +156,11 @@ def _objects(readings: Readings, names: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     wanted = {*names, ROW_ROOT}
     for _ in range(LEVELS):
-        asked = frozenset(wanted)
         reading = readings.read(
             "sys_db_object",
-            f"nameIN{_in(asked)}",
+            f"nameIN{_in(wanted)}",
             "name,label,super_class.name,ws_access",
-            lambda row, asked=asked: text(row, "name") in asked,  # type: ignore[misc]
+            among("name", wanted),
         )
         found |= {text(row, "name"): row for row in reading.rows}
         wanted = {text(row, "super_class.name") for row in reading.rows} - found.keys() - {""}
@@ -196,7 +195,7 @@ def _columns(
         "sys_dictionary",
         f"nameIN{_in(owners)}^internal_type!=collection",
         "name,element,column_label,internal_type,max_length,mandatory",
-        lambda row: text(row, "name") in owners,
+        among("name", owners),
     )
     if not reading.complete or any("element" not in row for row in reading.rows):
         return {}
@@ -228,7 +227,7 @@ def _choices(readings: Readings, owners: frozenset[str]) -> dict[tuple[str, str]
         "sys_choice",
         f"nameIN{_in(owners)}^inactive=false",
         "name,element,value,inactive",
-        lambda row: text(row, "name") in owners,
+        among("name", owners),
     )
     if not reading.complete:
         return None

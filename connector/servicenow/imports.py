@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.model.catalog import ROW_ROOT, MapFacts
 from connector.model.profile import Profile
-from connector.servicenow.readings import Readings, flag, text
+from connector.servicenow.readings import Readings, among, flag, text
 
 TRANSFORM_RULE = "Transform synchronously"
 
@@ -24,7 +24,7 @@ def transform_maps(readings: Readings, staging: list[str]) -> dict[str, tuple[Ma
         "sys_transform_map",
         f"source_tableIN{_in(tables)}",
         "name,source_table,target_table,active,enforce_mandatory_fields",
-        lambda row: text(row, "source_table") in tables,
+        among("source_table", tables),
     )
     if not reading.complete:
         return {}
@@ -38,7 +38,7 @@ def transform_maps(readings: Readings, staging: list[str]) -> dict[str, tuple[Ma
             "sys_transform_entry",
             f"mapIN{_in(ids)}",
             "map,source_field,target_field,coalesce,use_source_script",
-            lambda row: text(row, "map") in ids,
+            among("map", ids),
         )
         for row in found.rows if found.complete else ():
             entries[text(row, "map")].append(row)
@@ -97,7 +97,7 @@ def keyed_by_name(readings: Readings, profile: Profile, staging: list[str]) -> d
         "sys_rest_insert_multiple",
         f"source_tableIN{_in(tables)}",
         "source_table,column_mapping,active",
-        lambda row: text(row, "source_table") in tables,
+        among("source_table", tables),
     )
     if not reading.complete:
         return None

@@ -7,7 +7,7 @@ it saw, and calls itself complete only when nothing was hidden; what an incomple
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from connector.errors import Outage, Refused, Throttled
@@ -128,6 +128,12 @@ def whole(row: Json, name: str) -> int | None:
     """A column with a whole number; None when it was left out or holds something else."""
     text = str(row.get(name, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def among(column: str, values: Collection[str]) -> Callable[[Json], bool]:
+    """Tells whether a row was asked for by one of the values of this column."""
+    asked = frozenset(values)
+    return lambda row: text(row, column) in asked
 
 
 def text(row: Json, name: str) -> str:

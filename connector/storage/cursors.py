@@ -15,7 +15,7 @@ from typing import Generic, Literal, TypeVar
 
 from connector.decisions.turns import LastTurn, turn
 from connector.decisions.watermark import Cursor
-from connector.errors import RowConflict
+from connector.errors import RowConflict, StorageUnavailable
 from connector.model.stamps import parse_stamp, stamp_text
 from connector.storage.ports import Entity, Insert, Property, Replace, TableStore
 
@@ -131,6 +131,17 @@ class Cursors:
     def end(self, form: Form[Record], taken: Turn[Record], record: Record) -> None:
         """Writes the record and gives the turn back. Raises `RowConflict` when the turn was lost."""
         self._write(form, taken, record, "")
+
+    def give_back(self, form: Form[Record], taken: Turn[Record]) -> None:
+        """Gives the turn back after a fault, as if it had not begun: the next tick tries again, however long the interval is.
+
+        That it was lost, or that storage does not answer, is no matter: the fault that is under way says more.
+        """
+        taken.began = taken.previous
+        try:
+            self.end(form, taken, taken.record)
+        except (RowConflict, StorageUnavailable):
+            return
 
     def _write(self, form: Form[Record], taken: Turn[Record], record: Record, owner: str) -> None:
         columns: dict[str, Property] = {

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from connector.bootstrap import load_profile
 from connector.decisions.mapping import MappedDocument, StagingRow
 from connector.model.profile import Route
+from connector.named_files import load_profile
 from connector.ports import SeededRandomness
 from connector.remote.http import Remote
 from connector.servicenow.authorisation import Basic

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.bootstrap import load_profile
 from connector.errors import Refused, Throttled
 from connector.model.catalog import Facts, RateRule
 from connector.model.profile import Profile
+from connector.named_files import load_profile
 from connector.ports import SeededRandomness
 from connector.remote.http import Remote
 from connector.servicenow.authorisation import Basic

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 import connector.commands.check as command
 from connector.__main__ import cli
-from connector.bootstrap import Ports, load_attestation, load_profile
+from connector.bootstrap import Ports
 from connector.commands.check import Checked
 from connector.errors import Refused, StorageUnavailable
 from connector.flows.check import Line, exported
+from connector.named_files import load_attestation, load_profile
 from connector.ports import SeededRandomness
 from tests.flows.pipeline import BC_HOST, LOGIN_HOST, SN_HOST, TOKEN, Pipeline, Recorder, some
 from tests.sandbox.clock import VirtualClock

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from rich.console import Console
 
-from connector.bootstrap import load_profile
 from connector.decisions.states import Status
 from connector.errors import SettingsFault
 from connector.flows.sweep import sweep_all
 from connector.model.documents import Entity
 from connector.model.profile import DoorName
+from connector.named_files import load_profile
 from tests.benchmarks import orders
 from tests.flows.comparison import order_differences, supplier_differences, target_differences
 from tests.flows.expectation import Expected, expectations, vanished

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from connector.bootstrap import load_profile
 from connector.decisions.mapping import Rules
 from connector.model.documents import DimensionValue, Document, Entity, Line
 from connector.model.profile import Profile, Translations
+from connector.named_files import load_profile
 from connector.settings import Company
 
 COMPANY = Company(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.bootstrap import build, load_profile
+from connector.bootstrap import build
 from connector.decisions.ap_invoice_evidence import Evidence, finding, rekeyed, taken
 from connector.decisions.ap_invoices import (
     HEADER,
@@ -33,6 +33,7 @@ from connector.decisions.mapping import MappedDocument, StagingRow, map_document
 from connector.decisions.versions import emptying, with_removals
 from connector.errors import SettingsFault
 from connector.model.documents import Document
+from connector.named_files import load_profile
 from connector.settings import ApInvoiceForm, load_settings
 from tests.unit.builders import SUPPLIERS, comment, invoice, line, rules
 from tests.unit.test_settings import environment

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from connector.bootstrap import load_profile
 from connector.decisions.eligibility import eligibility
 from connector.errors import DocumentFault
+from connector.named_files import load_profile
 from tests.unit.builders import invoice, order
 
 ROUTES = load_profile("source_to_pay").routes

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.bootstrap import load_profile
 from connector.decisions.mapping import MappedDocument, Rules, clean, map_document
 from connector.errors import DocumentFault, Reason
 from connector.model.documents import DimensionValue, Document
 from connector.model.profile import Profile, Translations
+from connector.named_files import load_profile
 from tests.unit.builders import SUPPLIERS, comment, invoice, line, order, rules
 
 ALLOCATION: dict[str, Any] = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.bootstrap import load_profile
 from connector.decisions.drift import differences, fingerprint
 from connector.decisions.preflight import Judgement, judge
 from connector.model.catalog import Attestation, ColumnFacts, Facts, MapFacts, RateRule, TableFacts
 from connector.model.profile import StagingTable
+from connector.named_files import load_profile
 
 PROFILE = load_profile("source_to_pay")
 INSTANCE = "https://example.service-now.com"

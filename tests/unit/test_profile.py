@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from connector.bootstrap import load_profile, load_translations
 from connector.errors import SettingsFault
 from connector.model.documents import Entity
 from connector.model.profile import Profile, StagingTable, Translations
+from connector.named_files import load_profile, load_translations
 
 SMALL = """
 name = "small"

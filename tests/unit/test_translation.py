@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from connector.bootstrap import load_profile
 from connector.decisions.translation import translate
 from connector.errors import Reason
 from connector.model.profile import Profile, Translations, TranslationTable
+from connector.named_files import load_profile
 
 TABLES: tuple[TranslationTable, ...] = get_args(TranslationTable)
 CODES = {

@@ -1,0 +1,62 @@
+"""The files that settings name: profiles, translation tables, what an administrator exported of an instance. Each is read
+whole and checked, and every fault of it is told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from connector.errors import SettingsFault
+from connector.model.catalog import Attestation
+from connector.model.profile import Profile, Translations
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A shipped profile by its name, or a profile of your own by its path. Raises `SettingsFault`."""
+    shipped = resources.files("connector.profiles") / f"{name_or_path}.toml"
+    if name_or_path.isidentifier() and shipped.is_file():
+        return _parsed(Profile, shipped.read_text("utf-8"), f"the profile {name_or_path}")
+    return _parsed(Profile, _file(name_or_path, "PROFILE"), f"the profile {name_or_path}")
+
+
+def load_translations(path: str) -> Translations:
+    """The translation tables in the file; empty ones without a path. Raises `SettingsFault`."""
+    if not path:
+        return Translations()
+    return _parsed(Translations, _file(path, "TRANSLATIONS"), f"the translations file {path}")
+
+
+def load_attestation(path: str) -> Attestation | None:
+    """What an administrator exported of the instance; None without a path. Raises `SettingsFault`."""
+    if not path:
+        return None
+    try:
+        return Attestation.model_validate_json(_file(path, "SN_METADATA"))
+    except ValidationError:
+        raise SettingsFault(
+            f"SN_METADATA: {path} is no export of this version; make it anew: python -m connector check --export-metadata FILE"
+        ) from None
+
+
+def _file(path: str, setting: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFault(f"{setting}: {path} cannot be read ({type(error).__name__})") from None
+
+
+def _parsed(model: type[Model], text: str, what: str) -> Model:
+    try:
+        return model.model_validate(tomllib.loads(text, parse_float=Decimal))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsFault(f"{what} is not TOML: {error}") from None
+    except ValidationError as error:
+        lines = [f"  - {'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsFault(f"{what} is not right:\n" + "\n".join(lines)) from None
