@@ -65,7 +65,7 @@ def remove_subscriptions(
 def _print(parts: Parts) -> None:
     table = Table(title="Subscriptions")
     for heading in ("Company", "Feed", "State", "Mode"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     table.add_column("Ends in h", justify="right")
     table.add_column("Last notification (UTC)")
     table.add_column("Why")
