@@ -13,6 +13,7 @@ from connector.flows.receive import Call, Reply, answer
 from connector.flows.renew import renew_all
 from connector.flows.rescue import rescue_all
 from connector.flows.sweep import sweep_all
+from connector.flows.track import track_all
 
 app = func.FunctionApp()
 connector = Application()
@@ -34,6 +35,12 @@ def sweep(timer: func.TimerRequest) -> None:
 def rescue(timer: func.TimerRequest) -> None:
     """Sends again what stands still."""
     rescue_all(connector.parts)
+
+
+@app.timer_trigger(arg_name="timer", schedule="%TRACK_SCHEDULE%", use_monitor=False)
+def track(timer: func.TimerRequest) -> None:
+    """Finds out how far staged documents have come in ServiceNow."""
+    track_all(connector.parts)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%RENEW_SCHEDULE%", use_monitor=True)

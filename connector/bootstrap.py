@@ -17,6 +17,7 @@ from connector.business_central.api_v2 import ApiV2Reader
 from connector.business_central.changes import ChangeReader
 from connector.business_central.codes import CodeBook
 from connector.business_central.endings import EndingReader
+from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
 from connector.business_central.probe import Probe
 from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
@@ -26,11 +27,13 @@ from connector.decisions.ap_invoices import misfits
 from connector.errors import SettingsFault
 from connector.flows.parts import Parts
 from connector.flows.preflight import Preflight
-from connector.model.profile import DoorName, Profile, StagingTable
+from connector.model.profile import DoorName, Profile
+from connector.model.staging import StagingTable
 from connector.named_files import load_attestation, load_profile, load_translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
+from connector.servicenow.attachments import Attachments
 from connector.servicenow.authorisation import ApiKey, Authorisation, Basic, Bearer
 from connector.servicenow.catalog import CatalogReader
 from connector.servicenow.doors.ap_invoice import ApInvoiceDoor
@@ -41,6 +44,7 @@ from connector.servicenow.doors.table import TableDoor
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.servicenow.session import ServiceNowSession
+from connector.servicenow.tracking import TrackingReader
 from connector.settings import Settings, load_settings
 from connector.storage import cursors, gates, ledger, metadata, subscriptions
 from connector.storage.awaits import Awaits
@@ -101,6 +105,7 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
         ),
         changes=ChangeReader(bc_session, page_size=settings.bc_page_size),
         endings=EndingReader(bc_session),
+        files=FileReader(bc_session, ports.clock, ports.randomness),
         subscriptions=SubscriptionClient(bc_session),
         prints=FingerprintReader(bc_session),
         bc_probe=Probe(bc_session),
@@ -114,7 +119,9 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
             telemetry,
         ),
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
+        tracking=TrackingReader(sn_session),
         doors=_doors(settings, profile, sn_session, ports.clock),
+        attachments=Attachments(sn_session),
         ledger=Ledger(
             ports.tables, ports.clock, key=settings.ledger_key_bytes, by=f"bc-servicenow-connector {__version__}"
         ),
@@ -210,7 +217,9 @@ def _check_doors(profile: Profile) -> None:
 
 def _doors(settings: Settings, profile: Profile, session: ServiceNowSession, clock: Clock) -> Mapping[DoorName, Door]:
     by_table = [route for route in profile.routes.values() if route.door == "table"]
-    batch = BatchDoor(session, rows_a_batch=settings.sn_batch_rows)
+    # Later versions of what the AP Invoice API created go through the batch door as well.
+    batched = _staging_tables(profile, "batch", "ap_invoice")
+    batch = BatchDoor(session, batched, clock, rows_a_batch=settings.sn_batch_rows)
     return {
         "batch": batch,
         "insert_multiple": InsertMultipleDoor(session, _staging_tables(profile, "insert_multiple"), clock),
@@ -221,10 +230,10 @@ def _doors(settings: Settings, profile: Profile, session: ServiceNowSession, clo
     }
 
 
-def _staging_tables(profile: Profile, door: DoorName) -> Mapping[str, StagingTable]:
+def _staging_tables(profile: Profile, *doors: DoorName) -> Mapping[str, StagingTable]:
     tables: dict[str, StagingTable] = {}
     for name, route in profile.routes.items():
-        for table in route.tables if route.door == door else ():
+        for table in route.tables if route.door in doors else ():
             if table.key != tables.setdefault(table.table, table).key:
                 raise SettingsFault(f"routes.{name}: {table.table} has another key than in the profile's other route")
     return tables

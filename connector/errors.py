@@ -6,6 +6,7 @@ ConnectorError
  |   |- Throttled        wait exactly as long as the other side said
  |   |- Refused          wait and tell an admin: credentials, roles or switches stand in the way
  |   |- Ambiguous        wait out the server's own limit, then look before sending again: the effect is unknown
+ |   |- Unfinished       go on soon: a part is done, and the time of one run was not enough for the rest
  |   `- StorageUnavailable
  |- DocumentFault        park: this document cannot be right as it is; carries every reason
  `- RowConflict          re-read and decide again: somebody else changed the row first
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+GO_ON_AFTER = 1.0
 
 
 class ConnectorError(Exception):
@@ -48,6 +51,13 @@ class Ambiguous(Outage):
     def __init__(self, system: str, message: str, *, settles_after: float) -> None:
         super().__init__(system, message, retry_after=settles_after)
         self.settles_after = settles_after
+
+
+class Unfinished(Outage):
+    """There is more to do than fits into one run. What was done stays; the next run goes on from there."""
+
+    def __init__(self, system: str, message: str) -> None:
+        super().__init__(system, message, retry_after=GO_ON_AFTER)
 
 
 class StorageUnavailable(Outage):

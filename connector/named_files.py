@@ -3,7 +3,9 @@ whole and checked, and every fault of it is told at once."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -14,6 +16,9 @@ from pydantic import BaseModel, ValidationError
 from connector.errors import SettingsFault
 from connector.model.catalog import Attestation
 from connector.model.profile import Profile, Translations
+
+_HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
+_KEY = re.compile(r"\s*([\w\".-]+)\s*=")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -58,5 +63,29 @@ def _parsed(model: type[Model], text: str, what: str) -> Model:
     except tomllib.TOMLDecodeError as error:
         raise SettingsFault(f"{what} is not TOML: {error}") from None
     except ValidationError as error:
-        lines = [f"  - {'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        lines = [
+            f"  - {_place(text, [str(part) for part in fault['loc']])}: {fault['msg']}" for fault in error.errors()
+        ]
         raise SettingsFault(f"{what} is not right:\n" + "\n".join(lines)) from None
+
+
+def _place(text: str, path: Sequence[str]) -> str:
+    """How a fault's place in a TOML file is called: its path, and the line that comes nearest to it."""
+    if not path:
+        return "file"
+    nearest, line = 0, 0
+    table: list[str] = []
+    for number, content in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(content):
+            here = table = _names(header[1])
+        elif key := _KEY.match(content):
+            here = [*table, *_names(key[1])]
+        else:
+            continue
+        if len(here) > nearest and here == list(path[: len(here)]):
+            nearest, line = len(here), number
+    return ".".join(path) + (f" (line {line})" if line else "")
+
+
+def _names(dotted: str) -> list[str]:
+    return [name.strip().strip('"') for name in dotted.split(".")]

@@ -77,7 +77,7 @@ Secret = Annotated[SecretStr, AfterValidator(_resolved)]
 
 
 class Company(BaseModel):
-    """One BC company and what ServiceNow calls it."""
+    """One BC company and what ServiceNow calls it. `name`: BC's own, for links into its web client only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,6 +88,7 @@ class Company(BaseModel):
     local_currency: Annotated[str, AfterValidator(_currency)]
     invoice_source: str = Field(min_length=1, max_length=100)
     cost_centre_dimension: str = Field(min_length=1, max_length=20)
+    name: str = Field(default="", max_length=100)
 
 
 def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
@@ -119,6 +120,7 @@ class ApInvoiceForm(BaseModel):
     failed: tuple[str, ...] = ("error", "processed_with_errors")
     invoice_number: ColumnName = "external_invoice_number"
     invoice_source: ColumnName = "external_invoice_source"
+    invoice_order: ColumnName = "purchase_order"
     line_invoice: ColumnName = "invoice"
     line_number: ColumnName = "erp_line_number"
 
@@ -147,6 +149,7 @@ class Settings(BaseModel):
     bc_client_secret: Secret = Field(min_length=1)
     bc_client_secret_next: Secret | None = None
     bc_scope: str = "https://api.businesscentral.dynamics.com/.default"
+    bc_web_client: Url | None = None
     bc_page_size: int = Field(default=1000, ge=1, le=20000)
     bc_max_url: int = Field(default=12000, ge=1000, le=16000)
 
@@ -161,7 +164,7 @@ class Settings(BaseModel):
     sn_api_key: Secret | None = None
     sn_api_key_next: Secret | None = None
     sn_slots: int = Field(default=3, ge=1, le=16)
-    sn_batch_rows: int = Field(default=100, ge=1, le=500)
+    sn_batch_rows: int = Field(default=120, ge=1, le=500)
     sn_source_system: Annotated[str, Field(max_length=100, pattern=r"^[\x20-\x7e]*$")] = ""
     sn_ap_invoice: Json[ApInvoiceForm] = ApInvoiceForm()
 

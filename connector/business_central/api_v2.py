@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connector.business_central.canonical import canonical, unknown_ids
 from connector.business_central.codes import CodeBook
 from connector.business_central.odata import any_of, guid, query
 from connector.business_central.selection import SELECTED, expansion
 from connector.business_central.session import BusinessCentralSession, Json, PageBroken
-from connector.business_central.wire import canonical, unknown_ids
 from connector.decisions.paging import next_page_size, smaller
 from connector.errors import DocumentFault, Outage, Reason
 from connector.model.documents import Document, Entity
@@ -103,7 +103,7 @@ class ApiV2Reader:
         if fit < len(ids) or len(ids) == self._most[entity]:
             self._most[entity] = fit
         codes = self._codes.codes(
-            company, known=lambda codes: not any(unknown_ids(row, codes) for row in rows.values())
+            company, known=lambda codes: not any(unknown_ids(row, entity, codes) for row in rows.values())
         )
         for id_ in ids:
             row = rows.get(id_)

@@ -9,9 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connector.business_central.odata import decoded_word, guid, query
+from connector.business_central.odata import guid, query
 from connector.business_central.session import SYSTEM, BusinessCentralSession, Page, PageBroken
-from connector.business_central.stretches import BARE, Change, Stretch, Window, address, change_in, columns, set_path
+from connector.business_central.stretches import (
+    BARE,
+    Change,
+    Stretch,
+    Window,
+    address,
+    change_in,
+    columns,
+    listed,
+    set_path,
+    status_of,
+)
 from connector.decisions.paging import next_page_size, smaller
 from connector.errors import Outage
 from connector.model.documents import Entity
@@ -114,7 +125,8 @@ class ChangeReader:
         )
 
     def _listing(self, company: Company, entity: Entity) -> Listing:
-        path = f"{set_path(company, entity)}?{query(select='id,number,status,lastModifiedDateTime')}"
+        feed = Feed(entity.value)
+        path = f"{set_path(company, entity)}?{query(select=listed(feed))}"
         statuses: dict[str, str] = {}
         stamps: dict[str, datetime] = {}
         numbers: dict[str, str] = {}
@@ -124,7 +136,7 @@ class ChangeReader:
                 moments.append(page.at)
                 for row in page.rows:
                     id_ = guid(row["id"])
-                    statuses[id_] = decoded_word(row["status"])
+                    statuses[id_] = status_of(row, feed)
                     stamps[id_] = parse_stamp(row["lastModifiedDateTime"])
                     numbers[id_] = str(row["number"])
         except (KeyError, TypeError, ValueError) as error:

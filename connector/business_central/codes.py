@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from connector.business_central.canonical import Codes
 from connector.business_central.odata import guid, query
 from connector.business_central.session import BusinessCentralSession, PageBroken
-from connector.business_central.wire import Codes
 from connector.errors import Outage
 from connector.ports import Clock
 from connector.settings import Company

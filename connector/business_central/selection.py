@@ -6,26 +6,37 @@ from collections.abc import Mapping
 
 from connector.model.documents import Entity
 
-SELECTED_LINE = (
-    "id,sequence,lineType,lineObjectNumber,description,unitOfMeasureCode,quantity,{cost},amountExcludingTax,"
-    "invoiceDiscountAllocation,netAmount,taxCode,taxPercent,netTaxAmount,expectedReceiptDate,locationId"
-)
-_SELECTED_BOTH = (
-    "id,number,status,lastModifiedDateTime,{date},postingDate,vendorNumber,vendorName,currencyCode,pricesIncludeTax,"
-    "discountAmount,totalAmountExcludingTax,totalTaxAmount,totalAmountIncludingTax"
+_EVERY = "id,number,lastModifiedDateTime,postingDate,vendorNumber,vendorName,currencyCode,"
+_BILLED = (
+    _EVERY + "status,pricesIncludeTax,discountAmount,totalAmountExcludingTax,totalTaxAmount,totalAmountIncludingTax,"
 )
 SELECTED: Mapping[Entity, str] = {
-    Entity.PURCHASE_ORDER: _SELECTED_BOTH.format(date="orderDate") + ",paymentTermsId",
-    Entity.PURCHASE_INVOICE: _SELECTED_BOTH.format(date="invoiceDate") + ",dueDate,vendorInvoiceNumber,orderNumber",
+    Entity.PURCHASE_ORDER: _BILLED + "orderDate,paymentTermsId",
+    Entity.PURCHASE_INVOICE: _BILLED + "invoiceDate,dueDate,vendorInvoiceNumber,orderNumber",
+    Entity.CREDIT_MEMO: _BILLED
+    + "creditMemoDate,dueDate,vendorCreditMemoNumber,paymentTermsId,invoiceId,invoiceNumber",
+    Entity.RECEIPT: _EVERY + "invoiceDate,orderNumber",
 }
-LINES: Mapping[Entity, tuple[str, str]] = {
-    Entity.PURCHASE_ORDER: ("purchaseOrderLines", "directUnitCost"),
-    Entity.PURCHASE_INVOICE: ("purchaseInvoiceLines", "unitCost"),
+LINES: Mapping[Entity, str] = {
+    Entity.PURCHASE_ORDER: "purchaseOrderLines",
+    Entity.PURCHASE_INVOICE: "purchaseInvoiceLines",
+    Entity.CREDIT_MEMO: "purchaseCreditMemoLines",
+    Entity.RECEIPT: "purchaseReceiptLines",
+}
+"""What the lines are called."""
+_EVERY_LINE = "id,sequence,lineType,lineObjectNumber,description,unitOfMeasureCode,quantity,"
+_BILLED_LINE = (
+    _EVERY_LINE + "amountExcludingTax,invoiceDiscountAllocation,netAmount,taxCode,taxPercent,netTaxAmount,locationId,"
+)
+SELECTED_LINE: Mapping[Entity, str] = {
+    Entity.PURCHASE_ORDER: _BILLED_LINE + "directUnitCost,expectedReceiptDate",
+    Entity.PURCHASE_INVOICE: _BILLED_LINE + "unitCost,expectedReceiptDate",
+    Entity.CREDIT_MEMO: _BILLED_LINE + "unitCost",
+    Entity.RECEIPT: _EVERY_LINE + "unitCost,expectedReceiptDate",
 }
 
 
 def expansion(entity: Entity) -> str:
     """The $expand that brings a document's lines and all dimensions, with only what is used."""
-    lines, cost = LINES[entity]
     dimensions = "dimensionSetLines($select=code,valueCode)"
-    return f"{lines}($select={SELECTED_LINE.format(cost=cost)};$expand={dimensions}),{dimensions}"
+    return f"{LINES[entity]}($select={SELECTED_LINE[entity]};$expand={dimensions}),{dimensions}"

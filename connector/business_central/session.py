@@ -18,7 +18,7 @@ from connector.business_central.odata import pinned
 from connector.errors import ConnectorError, Outage, Refused, Throttled
 from connector.model.money import loads
 from connector.ports import Clock, Randomness
-from connector.remote.http import Answer, AnswerTooLarge, Remote
+from connector.remote.http import Answer, AnswerTooLarge, Remote, Sink
 from connector.remote.patience import patiently
 from connector.remote.tokens import TokenProvider
 
@@ -139,6 +139,14 @@ class BusinessCentralSession:
             seen.add(url)
         raise Outage(SYSTEM, f"a collection has over {MAX_PAGES} pages")
 
+    def content(self, path: str, into: Sink, *, timeout: float) -> Answer:
+        """One try at the content of a media property: what a good answer (200, 204) holds goes into the sink. Raises what
+        `get` raises, and what the sink raises."""
+        answer = self._authorised("GET", f"{self.base()}/{path}", {"Accept": "*/*"}, timeout=timeout, into=into)
+        if answer.status not in (200, 204):
+            judged(answer, self._remote.retry_after(answer))
+        return answer
+
     def change(
         self, method: Literal["POST", "PATCH", "DELETE"], path: str, body: Mapping[str, str], *, etag: str = ""
     ) -> Json:
@@ -177,15 +185,32 @@ class BusinessCentralSession:
             raise Unreadable("the answer has no list of records")
         return body, answer
 
-    def _authorised(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        answer, token = self._send(method, url, headers, content)
+    def _authorised(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        into: Sink | None = None,
+    ) -> Answer:
+        answer, token = self._send(method, url, headers, content, timeout, into)
         if answer.status == 401:
             # A token can be refused before its time (rotated keys, a changed app); one new token, then it is a refusal.
             self._tokens.reject(token)
-            answer, _ = self._send(method, url, headers, content)
+            answer, _ = self._send(method, url, headers, content, timeout, into)
         return answer
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> tuple[Answer, str]:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        timeout: float,
+        into: Sink | None,
+    ) -> tuple[Answer, str]:
         token = self._tokens.token()
         own = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Language": "en-US"}
         self._count(0)
@@ -195,8 +220,9 @@ class BusinessCentralSession:
                 url,
                 headers=own | dict(headers),
                 content=content,
-                timeout=TIMEOUT,
+                timeout=timeout,
                 settles_after=None if method == "GET" else SETTLES_AFTER,
+                into=into,
             )
         except AnswerTooLarge as large:
             raise PageBroken("size", str(large)) from large

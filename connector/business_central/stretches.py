@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from connector.business_central.odata import decoded_word, guid, moment, query
 from connector.business_central.session import SYSTEM, BusinessCentralSession, Json, PageBroken
 from connector.errors import Outage
+from connector.model.documents import POSTED
 from connector.model.feeds import Feed
 from connector.model.stamps import NEVER, parse_stamp
 from connector.settings import Company
@@ -32,6 +33,7 @@ _NUMBERS: Mapping[Feed, tuple[str, str]] = {
     Feed.CREDIT_MEMOS: ("vendorNumber", "invoiceNumber"),
     Feed.VENDORS: ("", "number"),
 }
+_WITH_STATUS = frozenset({Feed.ORDERS, Feed.INVOICES, Feed.CREDIT_MEMOS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Change:
     """A record that may differ from what is known: its id, its stamp, and the numbers it is searched by.
 
     `concerns`: the number by which the documents are found that the change concerns besides the record itself; "" for none.
-    `status`: of a record that is carried itself.
+    `status`: of a record that has one; everything else is posted or master data.
     """
 
     id: str
@@ -154,9 +156,19 @@ def set_path(company: Company, name: str) -> str:
 def columns(feed: Feed) -> str:
     """What is asked for of each record."""
     more = sorted({name for name in _NUMBERS[feed] if name and name != "number"})
-    if feed.carried:
+    if feed in _WITH_STATUS:
         more.append("status")
     return ",".join(["id", "number", *more, "lastModifiedDateTime"])
+
+
+def listed(feed: Feed) -> str:
+    """What is asked for of each record of a listing."""
+    return "id,number,status,lastModifiedDateTime" if feed in _WITH_STATUS else "id,number,lastModifiedDateTime"
+
+
+def status_of(row: Json, feed: Feed) -> str:
+    """The status that a row tells. Raises KeyError."""
+    return decoded_word(row["status"]) if feed in _WITH_STATUS else POSTED
 
 
 def address(company: Company, feed: Feed, stretch: Stretch, selected: str, **more: str) -> str:
@@ -174,7 +186,7 @@ def change_in(row: Json, feed: Feed) -> Change:
             vendor_number=writable(row[vendor]) if vendor else "",
             modified=parse_stamp(row["lastModifiedDateTime"]),
             concerns=writable(row[other]) if other else "",
-            status=decoded_word(row["status"]) if feed.carried else "",
+            status=status_of(row, feed),
         )
     except (KeyError, TypeError, ValueError) as error:
         # Without id and stamp nothing can be queued, and passing over it would lose it: the cursor must stand still.

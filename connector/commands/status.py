@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -48,6 +49,17 @@ def _print_documents(seen: Overview) -> None:
     for one in seen.entities:
         for cause, count in one.causes.most_common():
             console.print(f"parked, {one.company.key} {one.entity.value}: {count} x {cause}")
+    for one in seen.entities:
+        if one.there:
+            states = ", ".join(f"{count} x {escape(label)}" for label, count in one.there.most_common())
+            console.print(f"in ServiceNow, {one.company.key} {one.entity.value}: {states}", soft_wrap=True)
+        if drifted := one.outcomes["drifted"]:
+            console.print(
+                f"drifted, {one.company.key} {one.entity.value}: {drifted} changed in BC after ServiceNow had approved or paid "
+                "them, and not sent",
+                style="yellow",
+                soft_wrap=True,
+            )
 
 
 def print_feeds(seen: Overview) -> None:

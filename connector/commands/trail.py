@@ -13,6 +13,7 @@ from rich.text import Text
 from connector.commands.terminal import console, fail, guarded
 from connector.flows.overview import Trail, trails
 from connector.flows.parts import Parts
+from connector.storage.ledger_rows import State
 
 
 def trail(number: Annotated[str, typer.Argument(help="number of an order, invoice or vendor, id, or sys_id")]) -> None:
@@ -37,6 +38,8 @@ def _print(one: Trail) -> None:
     console.print(
         f"id {state.id}" + (f", ServiceNow {escape(state.target)} {escape(state.sys_id)}" if state.sys_id else "")
     )
+    if state.there:
+        console.print(f"in ServiceNow: {escape(state.there_label or state.there)}" + _drift(state))
     table = Table()
     for heading in ("#", "When (UTC)", "Step", "State", "Details"):
         table.add_column(heading)
@@ -52,6 +55,10 @@ def _print(one: Trail) -> None:
     console.print("The chain of events is whole." if one.intact else "[red]The chain of events is broken.[/red]")
 
 
+def _drift(state: State) -> str:
+    return "; it was changed in BC since, and that was not sent" if state.drift else ""
+
+
 def _details(text: str) -> str:
     try:
         detail = json.loads(text)
@@ -63,8 +70,8 @@ def _details(text: str) -> str:
             lines += [f"{reason['code']}: {reason['message']} {reason['remedy']}" for reason in value]
         elif name == "results":
             lines.append("rows: " + ", ".join(f"{count} {outcome}" for outcome, count in value.items()))
-        elif name == "payload":
-            lines.append(f"payload: {value[:12]}")
+        elif name in ("payload", "payload there"):
+            lines.append(f"{name}: {value[:12]}")
         else:
             lines.append(f"{name}: {value}")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ One table for whole answers (`judge_envelope`), one for the row results inside (
     403 Data Policy, Business Rule        as seen on instances: in a row's own answer it is about the row
     403 else                     KB0546297, KB2697679: an insert can have taken place all the same
     404, 405, 406, 415           "REST API HTTP response codes": the set-up
+    413                          the body is too large: not executed
     429                          "Inbound REST API rate limiting" (with headers), KB0635398 (semaphores, without)
     500, 502, 503, 504 and rest  KB0546297: the transaction may have been committed
 """
@@ -58,7 +59,7 @@ def judge_envelope(status: int, *, is_json: bool, body: Any, asynchronous: bool 
             return "retry"  # login, hibernation or maintenance page
         # A transaction cut off by its time limit leaves half an answer, or one with an error inside.
         return "ambiguous" if not isinstance(body, Mapping) or "error" in body else "accept"
-    if status in (403, 404, 405, 406, 415):
+    if status in (403, 404, 405, 406, 413, 415):
         return "refused"
     if status == 400:
         return "refused"  # unknown table or address, or a body over the size limit: the set-up, never the document

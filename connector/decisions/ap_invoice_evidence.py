@@ -16,6 +16,7 @@ from connector.decisions.mapping import MappedDocument, StagingRow
 from connector.settings import ApInvoiceForm
 
 TARGET = "sn_shop_invoice"
+ORDER = "u_purchase_order"
 STATE, COMMENT, STAGED_TARGET = "sys_import_state", "sys_import_state_comment", "sys_target_sys_id"
 CREATED = "sys_created_on"
 TAKEN = frozenset({"inserted", "updated", "ignored"})
@@ -65,6 +66,11 @@ def finding(document: MappedDocument, evidence: Evidence, form: ApInvoiceForm) -
             return Finding("other", {})
         results |= found
     return Finding("same", results)
+
+
+def lacks_order(document: MappedDocument, evidence: Evidence, form: ApInvoiceForm) -> bool:
+    """Whether the invoice names an order and does not point to one: the order was not there yet when the invoice came."""
+    return bool(document.header.columns.get(ORDER)) and (evidence.invoice or {}).get(form.invoice_order) == ""
 
 
 def taken(document: MappedDocument, sys_id: str) -> dict[int, RowResult]:

@@ -43,14 +43,16 @@ _MINUS = re.compile(r"-(\d+(?:\.\d+)?)", re.ASCII)
 def misfits(entity: str, route: Route) -> list[str]:
     """Why the API cannot carry the entity by this route; empty when it can."""
     found = []
-    if entity != Entity.PURCHASE_INVOICE.value:
-        found.append("it takes purchase invoices only")
-    if (route.header.table, route.line.table) != (HEADER, LINE):
+    if entity not in (Entity.PURCHASE_INVOICE, Entity.CREDIT_MEMO):
+        return ["it takes invoices and credit memos only"]
+    if (route.head.table, route.line.table) != (HEADER, LINE):
         found.append(f"it fills {HEADER} and {LINE} only")
-    if route.allocation is not None and route.allocation.table != TAX:
+    if route.allocation is not None:
         found.append("it has no place for allocations")
-    missing = sorted({NUMBER, SOURCE, ERP} - route.header.columns.keys())
-    if missing or NUMBER not in route.header.key:
+    if route.tax is not None and route.tax.table != TAX:
+        found.append(f"it fills {TAX} with taxes only")
+    missing = sorted({NUMBER, SOURCE, ERP} - route.head.columns.keys())
+    if missing or NUMBER not in route.head.key:
         found.append(f"the header needs {', '.join(missing or [NUMBER])}, the number in its key")
     return found
 

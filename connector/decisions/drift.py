@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connector.model.catalog import ROW_ROOT, ColumnFacts, MapFacts, TableFacts
-from connector.model.profile import StagingTable
+from connector.model.staging import StagingTable
 
 Print = Mapping[str, str]
 """A table's fingerprint: text by subject. What is unknown is left out."""

@@ -14,7 +14,7 @@ def eligibility(document: Document, route: Route) -> Literal["eligible", "waitin
 
     Raises `DocumentFault` for a status the profile does not know: passing it or dropping it would be a guess.
     """
-    if document.status in route.eligible:
+    if document.status in (*route.eligible, *route.with_original):
         return "eligible"
     if document.status in route.waiting:
         return "waiting"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from connector.decisions.drift import differences, fingerprint
 from connector.decisions.findings import Finding, fail, hint, ok, warn
-from connector.model.catalog import Attestation, Facts
-from connector.model.profile import Profile, StagingTable
+from connector.model.catalog import Access, Attestation, Facts
+from connector.model.profile import Profile
+from connector.model.staging import StagingTable
 
 ADMIN = "admin"
 LEAST_RATE = 120
@@ -76,6 +77,7 @@ def _groups(groups: Iterable[Iterable[str]]) -> str:
 def about_rates(profile: Profile, facts: Facts) -> Iterator[Finding]:
     """Rate rules that bind the user and leave too little."""
     used = {"", "Table API"} | {API_OF_DOOR.get(route.door, "") for route in profile.routes.values()}
+    used |= {"Attachment API" for route in profile.routes.values() if route.files}
     for rule in facts.rates or ():
         if rule.api in used and rule.limit < LEAST_RATE:
             yield warn(
@@ -84,6 +86,19 @@ def about_rates(profile: Profile, facts: Facts) -> Iterator[Finding]:
                 f"a rate rule allows {rule.limit} calls an hour to {rule.api or 'every API'}",
                 f"Give the user a rate rule of its own with at least {LEAST_RATE} calls an hour.",
             )
+
+
+def attachments_finding(access: Access) -> Finding:
+    """Whether files that follow documents can be seen again, so that none is attached twice. `access`: to sys_attachment."""
+    if access == "open":
+        return ok("SN_ATTACHMENTS", "sys_attachment", "attachments can be read")
+    what = "is closed to the user" if access == "closed" else "shows no row"
+    return warn(
+        "SN_ATTACHMENTS",
+        "sys_attachment",
+        f"the table of attachments {what}; no file is sent to a record whose attachments cannot all be seen",
+        "Let the user read sys_attachment, and read and write the records that files are attached to.",
+    )
 
 
 def about_suppliers(profile: Profile, facts: Facts) -> Iterator[Finding]:

@@ -9,35 +9,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 
 from connector.decisions.allocation import spread, with_discount_shares
+from connector.decisions.facts import FAULTY, Fact, Facts, header_facts, line_facts, taxes
 from connector.decisions.translation import translate
 from connector.decisions.validation import MAX_LINES, document_faults, shared_name_faults
 from connector.errors import DocumentFault, Reason
 from connector.model.documents import Document, Line
-from connector.model.money import MINOR_UNITS, decimals, exact_arithmetic, money_text, plain_text, rounded
-from connector.model.profile import Column, Profile, Route, StagingTable, Translations
+from connector.model.money import MINOR_UNITS, decimals, money_text, plain_text
+from connector.model.profile import Profile, Route, Translations
+from connector.model.staging import Column, StagingTable
 from connector.settings import Company
-
-UNIT_PRICE_PLACES = 5
-"""BC's default precision of unit amounts."""
-
-
-class Faulty(Enum):
-    """A fact that is already reported as a fault: its columns say nothing more about it."""
-
-    FAULTY = "faulty"
-
-
-FAULTY = Faulty.FAULTY
-Fact = str | Decimal | int | date | Faulty | None
 
 
 @dataclass(frozen=True, slots=True)
 class StagingRow:
-    """One row for a staging table. `key`: the values of the columns ServiceNow matches on. `where`: "" for the header,
-    else the line's sequence number. `empty`: the columns without a value. `removed`: a line that is in the document no more."""
+    """One row for a staging table. `key`: the values of the columns ServiceNow matches on. `where`: the line's sequence number,
+    "" for what concerns the whole document. `empty`: the columns without a value. `removed`: a line or tax that is in the
+    document no more."""
 
     table: str
     key: tuple[str, ...]
@@ -56,28 +45,33 @@ class StagingRow:
 class MappedDocument:
     """A document as it will stand in ServiceNow, header first. `payload_hash` is equal if and only if all rows are.
 
-    `earlier`: the lines that may have been sent with earlier tries or versions, by sequence number; None when nothing of the
-    document can be in ServiceNow yet.
+    `taxes`: what its tax rows are about. `earlier`: the lines that may have been sent with earlier tries or versions, by
+    sequence number; None when nothing of the document can be in ServiceNow yet. `in_doubt`: nobody knows what became of the
+    last try, and rows of it that are there need not be sent again.
     """
 
     id: str
     rows: tuple[StagingRow, ...]
     payload_hash: str
+    taxes: tuple[str, ...] = ()
     earlier: tuple[int, ...] | None = None
+    in_doubt: bool = False
 
     @property
     def header(self) -> StagingRow:
-        """The header's row."""
+        """The header's row; of a document without one, its first line's."""
         return self.rows[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What mapping needs besides the document: the company, the profile and the translation tables."""
+    """What mapping needs besides the document: the company, the profile, the translation tables, and the address of BC's web
+    client ("" where links are not wanted)."""
 
     company: Company
     profile: Profile
     translations: Translations
+    web_client: str = ""
 
     def route(self, document: Document) -> Route:
         """The profile's route for the document's entity."""
@@ -102,85 +96,51 @@ def map_document(
         faults += shared_name_faults(document, suppliers, shared_names)
     lines = [line for line in document.lines if line.type not in route.skip_lines][:MAX_LINES]
     names = suppliers.get(document.vendor_number, ())
-    header = header_facts(document, rules.company, names[0] if len(names) == 1 else FAULTY, len(lines))
-    writer = Writer(document.currency, rules)
-    rows = [writer.row(route.header, header, "")]
-    facts = [header | _line_facts(document, line, rules.company) for line in lines]
-    for line, known in zip(lines, facts, strict=True):
-        rows.append(writer.row(route.line, known, str(line.sequence)))
+    supplier = names[0] if len(names) == 1 else FAULTY
+    header = header_facts(document, rules.company, rules.web_client, supplier, len(lines))
+    writer = Writer(document.currency, rules, optional=route.ignores_unknown)
+    rows = [writer.row(route.header, header, "")] if route.header else []
+    facts = [header | line_facts(document, line, rules.company) for line in lines]
+    for line, of_line in zip(lines, facts, strict=True):
+        rows.append(writer.row(route.line, of_line, str(line.sequence)))
     if route.allocation is not None and document.currency in MINOR_UNITS:
-        for line, known in zip(lines, facts, strict=True):
+        for line, of_line in zip(lines, facts, strict=True):
             for part in _allocation_facts(document, line, rules, faults):
-                rows.append(writer.row(route.allocation, known | part, str(line.sequence)))
-    faults += writer.faults
+                rows.append(writer.row(route.allocation, of_line | part, str(line.sequence)))
+    known = taxes(lines) if route.tax else []
+    taxed = [writer.row(route.tax, header | tax, "") for tax in known] if route.tax else []
+    faults += [*writer.faults, *_shared_tax_faults(document, taxed)]
     if faults:
         raise DocumentFault(faults)
-    return MappedDocument(document.id, tuple(rows), _hash(rows))
+    rows += taxed
+    return MappedDocument(document.id, tuple(rows), _hash(rows), tuple(map(tax_name, known)))
 
 
-def header_facts(document: Document, company: Company, supplier: Fact, line_count: int) -> dict[str, Fact]:
-    """What a profile may name of company, document, vendor and supplier, by the names in `model.profile.HEADER_FACTS`."""
-    return {
-        "company.erp_source": company.erp_source,
-        "company.legal_entity": company.legal_entity,
-        "company.invoice_source": company.invoice_source,
-        "document.id": document.id,
-        "document.number": document.number,
-        "document.status": document.status,
-        "document.kind": "po_invoice" if document.order_number else "non_po_invoice",
-        "document.document_date": document.document_date,
-        "document.posting_date": document.posting_date,
-        "document.due_date": document.due_date,
-        "document.vendor_invoice_number": document.vendor_invoice_number,
-        "document.currency": document.currency or FAULTY,
-        "document.payment_terms": document.payment_terms,
-        "document.order_number": document.order_number,
-        "document.net_total": document.net_total,
-        "document.tax_total": document.tax_total,
-        "document.gross_total": document.gross_total,
-        "document.cost_centre": document.dimension(company.cost_centre_dimension),
-        "document.line_count": line_count,
-        "vendor.number": document.vendor_number or FAULTY,
-        "vendor.name": document.vendor_name,
-        "supplier.name": supplier,
-    }
+def _shared_tax_faults(document: Document, rows: Sequence[StagingRow]) -> list[Reason]:
+    """Two taxes that are one to ServiceNow: the second row would overwrite the first."""
+    shared = sorted({row.key for row in rows if sum(other.key == row.key for other in rows) > 1})
+    return [
+        Reason(
+            "TAX_NOT_TOLD_APART",
+            f"Several taxes of {document.number} have the same key in ServiceNow: {', '.join(filter(None, key))}.",
+            "Give each tax code a tax type of its own in the translation table tax_types, then replay.",
+        )
+        for key in shared
+    ]
 
 
-def _line_facts(document: Document, line: Line, company: Company) -> dict[str, Fact]:
-    unit_price: Fact = line.unit_cost
-    if document.prices_include_tax:
-        unit_price = _without_tax(line.unit_cost, line.tax_percent)
-    with exact_arithmetic():
-        gross_amount = line.net_amount + line.tax_amount
-    return {
-        "line.id": line.id,
-        "line.sequence": line.sequence,
-        "line.type": line.type,
-        "line.object_number": line.object_number,
-        "line.account": line.object_number if line.type == "Account" else "",
-        "line.item": line.object_number if line.type == "Item" else "",
-        "line.description": line.description,
-        "line.unit": line.unit,
-        "line.quantity": line.quantity,
-        "line.unit_price": unit_price,
-        "line.net_amount": line.net_amount,
-        "line.gross_amount": gross_amount,
-        "line.tax_code": line.tax_code,
-        "line.tax_amount": line.tax_amount,
-        "line.expected_receipt": line.expected_receipt,
-        "line.location": line.location,
-        "line.cost_centre": line.dimension(company.cost_centre_dimension),
-    }
+def tax_name(tax: Mapping[str, Fact]) -> str:
+    """The name by which a tax is remembered: its code and percentage."""
+    return json.dumps([str(tax["tax.code"]), str(tax["tax.percent"])], ensure_ascii=False)
 
 
-def _without_tax(price: Decimal, percent: Decimal) -> Fact:
-    if percent <= -100:
-        return FAULTY
-    with exact_arithmetic():
-        return rounded(price / (1 + percent / 100), UNIT_PRICE_PLACES)
+def named_tax(name: str) -> Facts:
+    """What `tax_name` still tells of a tax."""
+    code, percent = json.loads(name)
+    return {"tax.code": str(code), "tax.percent": Decimal(percent)}
 
 
-def _allocation_facts(document: Document, line: Line, rules: Rules, faults: list[Reason]) -> list[dict[str, Fact]]:
+def _allocation_facts(document: Document, line: Line, rules: Rules, faults: list[Reason]) -> list[Facts]:
     cost_centre = line.dimension(rules.company.cost_centre_dimension)
     shares = rules.profile.allocation_keys.get(cost_centre, {cost_centre: Decimal(100)})
     if len(shares) == 1:
@@ -205,34 +165,38 @@ def _allocation_facts(document: Document, line: Line, rules: Rules, faults: list
 
 
 class Writer:
-    """Writes rows of one document and gathers every fault on the way."""
+    """Writes rows of one document and gathers every fault on the way. `optional`: with optional columns."""
 
-    def __init__(self, currency: str, rules: Rules) -> None:
+    def __init__(self, currency: str, rules: Rules, *, optional: bool) -> None:
         self.faults: list[Reason] = []
+        self._optional = optional
         self._currency = currency
         self._rules = rules
 
     def row(self, table: StagingTable, facts: Mapping[str, Fact], where: str) -> StagingRow:
         """One row by the table's rules; columns without a value are left out and named in `empty`."""
         columns = {}
-        for name, column in table.columns.items():
+        rules = {name: rule for name, rule in table.columns.items() if self._optional or not rule.optional}
+        for name, column in rules.items():
             text = self._text(name, column, facts, where)
             if text:
                 columns[name] = text
-        empty = tuple(name for name in table.columns if name not in columns)
+        empty = tuple(name for name in rules if name not in columns)
         return StagingRow(table.table, tuple(columns.get(name, "") for name in table.key), columns, where, empty)
 
     def _text(self, name: str, column: Column, facts: Mapping[str, Fact], where: str) -> str:
         fact = column.constant if column.value is None else facts[column.value]
         if fact is FAULTY:
             return ""
-        text = clean(self._written(fact, column.format))
+        text = clean(self._written(-fact if column.turned and isinstance(fact, Decimal) else fact, column.format))
         if column.translate is not None:
             word = translate(text, column.translate, self._rules.profile, self._rules.translations, where=where)
             if isinstance(word, Reason):
                 self._fault(word)
                 return ""
             text = word
+        if len(text) > column.max and column.optional:
+            return ""  # better without it than without the document
         if len(text) > column.max:
             self._fault(
                 Reason(

@@ -13,7 +13,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -64,10 +64,16 @@ class Notices:
 
 
 def read_notices(
-    body: bytes, encoding: str, watched: Iterable[tuple[Company, Feed]], keys: Sequence[bytes], now: datetime
+    body: bytes,
+    encoding: str,
+    watched: Iterable[tuple[Company, Feed]],
+    carried: Collection[Feed],
+    keys: Sequence[bytes],
+    now: datetime,
 ) -> Notices:
-    """What the body tells about the watched feeds. `encoding`: its Content-Encoding, "" for none; `keys`: of the
-    ``clientState``, the present one first; `now`: by our own clock, which decides nothing but what cannot be right."""
+    """What the body tells about the watched feeds. `encoding`: its Content-Encoding, "" for none; `carried`: the feeds whose
+    records are carried themselves; `keys`: of the ``clientState``, the present one first; `now`: by our own clock, which
+    decides nothing but what cannot be right."""
     plain = _plain(body, encoding)
     if isinstance(plain, str):
         return Notices(gap=plain)
@@ -82,7 +88,7 @@ def read_notices(
     entries = content.get("value") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         return Notices(dropped={"malformed": 1})
-    reading = _Reading(watched, keys, now)
+    reading = _Reading(watched, carried, keys, now)
     for entry in entries[:MAX_NOTIFICATIONS]:
         reading.take(entry)
     return reading.result("more" if len(entries) > MAX_NOTIFICATIONS else "")
@@ -121,7 +127,14 @@ def _no_number(name: str) -> None:
 class _Reading:
     """Gathers what the notifications of one body tell, one after the other."""
 
-    def __init__(self, watched: Iterable[tuple[Company, Feed]], keys: Sequence[bytes], now: datetime) -> None:
+    def __init__(
+        self,
+        watched: Iterable[tuple[Company, Feed]],
+        carried: Collection[Feed],
+        keys: Sequence[bytes],
+        now: datetime,
+    ) -> None:
+        self._carried = carried
         self._scopes = {(company.id, feed.value): Scope(company.key, feed) for company, feed in watched}
         self._keys = keys
         self._now = now
@@ -158,7 +171,8 @@ class _Reading:
         stamp = self._stamp(entry.get("lastModifiedDateTime"))
         lag = 0.0 if stamp is None else (self._now - stamp).total_seconds()
         self._heard[scope] = max(lag, self._heard.get(scope, 0.0))
-        if stamp is None or match["id"] is None or entry.get("changeType") == "collection" or not scope.feed.carried:
+        named = match["id"] is not None and entry.get("changeType") != "collection"
+        if stamp is None or not named or scope.feed not in self._carried:
             self._polls.add(scope)
             return None
         # Created, updated, deleted or a kind yet to come: reading the record shows what became of it.

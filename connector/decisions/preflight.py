@@ -20,7 +20,8 @@ from connector.decisions.instance_findings import (
 )
 from connector.decisions.table_findings import about_drift, about_table
 from connector.model.catalog import Attestation, Facts, MapFacts
-from connector.model.profile import Profile, Route, StagingTable
+from connector.model.profile import Profile, Route
+from connector.model.staging import StagingTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Judgement:
 
     def stops(self, route: Route) -> list[Finding]:
         """The failing findings that stop writes of this route."""
-        concerned = {"", self.profile.suppliers.table, *(table.table for table in route.tables)}
+        # Receipts name no supplier.
+        suppliers = {self.profile.suppliers.table} if route.header is not None else set()
+        concerned = {"", *suppliers, *(table.table for table in route.tables)}
         return [one for one in self.findings if one.level == "fail" and one.table in concerned]
 
 
@@ -58,8 +61,10 @@ def judge(
         for table in route.tables:
             known = merged.table(table.table)
             findings += about_table(route, table, known, facts)
-            prints[table.table] = fingerprint(table, known)
-            findings += about_drift(table.table, (kept or {}).get(table.table, {}), prints[table.table])
+            found = fingerprint(table, known)
+            findings += about_drift(table.table, (kept or {}).get(table.table, {}), found)
+            # Several routes may write into one table, each in columns of its own.
+            prints[table.table] = {**prints.get(table.table, {}), **found}
     return Judgement(tuple(dict.fromkeys(findings)), _narrowed(profile, merged), prints)
 
 
@@ -102,13 +107,7 @@ def _narrowed(profile: Profile, facts: Facts) -> Profile:
         return rules.model_copy(update={"columns": columns})
 
     routes = {
-        name: route.model_copy(
-            update={
-                part: table(rules)
-                for part, rules in (("header", route.header), ("line", route.line), ("allocation", route.allocation))
-                if rules is not None
-            }
-        )
+        name: route.model_copy(update={part: table(rules) for part, rules in route.parts.items()})
         for name, route in profile.routes.items()
     }
     return profile.model_copy(update={"routes": routes})

@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.decisions.answers import RowResult
 from connector.decisions.mapping import StagingRow
-from connector.model.profile import Column, StagingTable
+from connector.model.staging import Column, StagingTable
 
 _RECORDS = uuid.UUID("b1a64c1e-2f0e-5f6c-9a55-5d3f0c6a7e21")
 

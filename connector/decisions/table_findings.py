@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from connector.decisions.drift import Print, differences, is_grave
 from connector.decisions.findings import Finding, fail, hint, ok, warn
 from connector.model.catalog import ROW_ROOT, Facts, MapFacts, TableFacts
-from connector.model.profile import Route, StagingTable
+from connector.model.profile import Route
+from connector.model.staging import StagingTable
 
 DOCUMENTED_TARGETS = {
     "sn_fcms_intg_imp_order": "sn_shop_purchase_order",
@@ -64,6 +65,8 @@ def _columns(route: Route, rules: StagingTable, known: TableFacts) -> Iterator[F
     columns = {column.name: column for column in known.columns}
     for name, rule in rules.columns.items():
         column = columns.get(name)
+        if column is None and rule.optional:
+            continue
         if column is None:
             yield fail(
                 "COLUMN_MISSING",

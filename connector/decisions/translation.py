@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from connector.errors import Reason
-from connector.model.profile import Profile, Translations, TranslationTable
+from connector.model.profile import Profile, Translations
+from connector.model.staging import TranslationTable
 
 _NAMES: dict[TranslationTable, tuple[str, str]] = {
     "payment_terms": ("PAYMENT_TERM_NOT_TRANSLATED", "payment term"),
     "units": ("UNIT_NOT_TRANSLATED", "unit of measure"),
     "tax_codes": ("TAX_CODE_NOT_TRANSLATED", "tax code"),
+    "tax_types": ("TAX_TYPE_NOT_TRANSLATED", "tax code"),
     "accounts": ("ACCOUNT_NOT_TRANSLATED", "G/L account"),
     "cost_centres": ("COST_CENTRE_NOT_TRANSLATED", "cost centre"),
     "locations": ("LOCATION_NOT_TRANSLATED", "location"),

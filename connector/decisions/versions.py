@@ -11,26 +11,41 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from connector.decisions.mapping import Fact, MappedDocument, Rules, StagingRow, Writer, header_facts
+from connector.decisions.facts import Fact, header_facts
+from connector.decisions.mapping import MappedDocument, Rules, StagingRow, Writer, named_tax
 from connector.errors import DocumentFault, Reason
 from connector.model.documents import Document, Entity
-from connector.model.profile import Route, StagingTable
+from connector.model.profile import Route
+from connector.model.staging import StagingTable
 
 
-def with_removals(mapped: MappedDocument, document: Document, rules: Rules, sent: Collection[int]) -> MappedDocument:
-    """The document with a row for each line that was sent earlier (by sequence number) and is not in it any more.
+def with_removals(
+    mapped: MappedDocument, document: Document, rules: Rules, sent: Collection[int], sent_taxes: Collection[str] = ()
+) -> MappedDocument:
+    """The document with a row for each line (by sequence number) and tax (by name) that was sent earlier and is not in it any
+    more.
 
-    Raises `DocumentFault` when the profile knows no way to take a line back.
+    Raises `DocumentFault` when the profile knows no way to take one back.
     """
     route = rules.route(document)
     present = {int(row.where) for row in mapped.rows if row.where}
     gone = sorted(set(sent) - present)
-    if not gone:
+    gone_taxes = sorted(set(sent_taxes) - set(mapped.taxes)) if route.tax else []
+    if not gone and not gone_taxes:
         return mapped
-    if not route.removed_line:
-        raise DocumentFault([_removal_fault(sequence) for sequence in gone])
-    header = header_facts(document, rules.company, "", len(present))
-    rows = _taken_back(gone, route, Writer(document.currency, rules), header)
+    faults = [_removal_fault(sequence) for sequence in gone if not route.removed_line]
+    faults += [_tax_removal_fault(name) for name in gone_taxes if not route.removed_tax]
+    if faults:
+        raise DocumentFault(faults)
+    header = header_facts(document, rules.company, rules.web_client, "", len(present))
+    writer = Writer(document.currency, rules, optional=False)
+    rows = _taken_back(gone, route, writer, header)
+    if route.tax:
+        keys = {row.key for row in mapped.rows if row.table == route.tax.table}
+        taxes = [writer.row(_key_only(route.tax), header | named_tax(name), "") for name in gone_taxes]
+        rows += [_emptied(row, route.removed_tax) for row in taxes if row.key not in keys]
+    if writer.faults:
+        raise DocumentFault(writer.faults)
     return replace(mapped, rows=(*mapped.rows, *rows))
 
 
@@ -63,8 +78,8 @@ def cancellation(gone: Remembered, rules: Rules) -> MappedDocument:
         "document.id": gone.id,
         "document.number": gone.number,
     }
-    writer = Writer(gone.currency, rules)
-    header = writer.row(_key_only(route.header), facts, "")
+    writer = Writer(gone.currency, rules, optional=False)
+    header = writer.row(_key_only(route.head), facts, "")
     header = replace(header, columns=dict(header.columns) | route.cancelled)
     rows = (header, *_taken_back(gone.sent, route, writer, facts))
     if writer.faults:
@@ -79,7 +94,11 @@ def _taken_back(
     """A row for each of the lines, with nothing left of it."""
     table = _key_only(route.line)
     rows = [writer.row(table, dict(header) | {"line.sequence": each}, str(each)) for each in sorted(sequences)]
-    return [replace(row, columns=dict(row.columns) | route.removed_line, removed=True) for row in rows]
+    return [_emptied(row, route.removed_line) for row in rows]
+
+
+def _emptied(row: StagingRow, nothing: Mapping[str, str]) -> StagingRow:
+    return replace(row, columns={**row.columns, **nothing}, removed=True)
 
 
 def _key_only(table: StagingTable) -> StagingTable:
@@ -92,6 +111,14 @@ def _removal_fault(sequence: int) -> Reason:
         f"The line {sequence} was removed in BC, and the profile names no way to take it back in ServiceNow.",
         "Remove the line in ServiceNow by hand, or name removed_line in the profile, then replay.",
         str(sequence),
+    )
+
+
+def _tax_removal_fault(name: str) -> Reason:
+    return Reason(
+        "REMOVAL_NOT_POSSIBLE",
+        f"No line has the tax {named_tax(name)['tax.code']} any more, and the profile names no way to take it back.",
+        "Remove the tax line in ServiceNow by hand, or name removed_tax in the profile, then replay.",
     )
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from connector.business_central.session import PageBroken
 from connector.decisions.findings import Finding, fail, ok, warn
 from connector.errors import ConnectorError, Outage, Refused, SettingsFault, Throttled
+from connector.flows.files import check_files
 from connector.flows.parts import Parts
+from connector.flows.track import check_tracking
 from connector.model.catalog import Attestation, Facts
 from connector.model.stamps import stamp_text
 from connector.settings import Company, Settings
@@ -153,8 +155,9 @@ def _business_central(parts: Parts) -> Iterator[Finding]:
         name = f"{company.key} {feed.value}"
         try:
             newest = probe.newest(company, feed)
-            if newest and feed.carried is not None:
-                reading = parts.reader.documents(company, feed.carried, [newest], may_go_on=lambda: True)
+            entity = parts.carried(feed)
+            if newest and entity is not None:
+                reading = parts.reader.documents(company, entity, [newest], may_go_on=lambda: True)
                 for fault in reading.faults.values():
                     reason = fault.reasons[0]
                     yield warn(
@@ -221,6 +224,8 @@ def _servicenow(parts: Parts, found: list[Finding]) -> Facts | None:
     found += [warn("SN_UNREAD", "", one, "Nothing, unless a line above asks for it.") for one in facts.unread]
     if not any(one.level == "fail" and one.table == parts.profile.suppliers.table for one in found):
         found += _suppliers(parts)
+    found += check_tracking(parts)
+    found += check_files(parts)
     return facts
 
 

@@ -1,29 +1,30 @@
 """Deliver: one message of the documents queue, worked to an outcome for each of its documents.
 
-claim - read - map and validate - intent - write - verify each row - outcome. The intent is on record before anything is sent,
-the outcome after every row was verified. An outage puts the documents back with a new, delayed message; a fault of one
+claim - read - map and validate - intent - write - verify each row - files - outcome. The intent is on record before anything is
+sent, the outcome after every row was verified. An outage puts the documents back with a new, delayed message; a fault of one
 document parks that one; what nobody foresaw is set aside alone, so that it cannot hold up the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from connector.business_central.api_v2 import Reading
 from connector.decisions.admission import admit
 from connector.decisions.eligibility import eligibility
-from connector.decisions.mapping import MappedDocument, map_document
+from connector.decisions.mapping import MappedDocument
 from connector.decisions.retry import wait_seconds
-from connector.decisions.versions import emptying, with_removals
-from connector.errors import Ambiguous, DocumentFault, Outage, Reason, Refused, StorageUnavailable
+from connector.errors import Ambiguous, DocumentFault, Outage, Reason, Refused, StorageUnavailable, Unfinished
 from connector.flows.courtesy import asking_business_central
 from connector.flows.detect import poll_asked
-from connector.flows.links import announce, restage, staged_orders
+from connector.flows.files import attach_files
+from connector.flows.frozen import without_frozen
+from connector.flows.links import announce, in_time_for_their_order, restage
 from connector.flows.messages import send_units
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
+from connector.flows.preparing import prepare
 from connector.flows.unreadable import keep_unreadable
 from connector.flows.vanished import settle_vanished
 from connector.model.documents import Document, Entity
@@ -164,8 +165,17 @@ class _UnitRun:
                 self._outcomes.rescheduled([document.id for document in documents], refusal)
                 self._outcomes.rescheduled([gone.id for gone in cancelled], refusal)
                 return
-            mapped = self._map(documents) if documents else []
-            self._write([*mapped, *cancelled], slot)
+            mapped = prepare(self._parts, self._company, self._outcomes, documents, self._unforeseen)
+            changes = [*mapped, *cancelled]
+            self._write(without_frozen(self._parts, self._unit, self._company, self._outcomes, changes), slot)
+            attach_files(
+                self._parts,
+                self._unit,
+                self._company,
+                self._outcomes,
+                documents,
+                lambda: self._in_time() and self._parts.gate.keep(slot),
+            )
         except Outage as outage:
             if not isinstance(outage, StorageUnavailable):
                 self._close_gate(outage)
@@ -173,41 +183,14 @@ class _UnitRun:
         finally:
             self._parts.gate.leave(slot)
 
-    def _map(self, documents: Sequence[Document]) -> list[MappedDocument]:
-        names = self._parts.suppliers.names(
-            self._company.erp_source, (document.vendor_number for document in documents if document.vendor_number)
-        )
-        rules = self._parts.rules(self._company)
-        shared: frozenset[str] = frozenset()
-        if self._parts.profile.routes[self._unit.entity.value].names_supplier:
-            shared = self._parts.suppliers.shared(found[0] for found in names.values() if len(found) == 1)
-        changed = []
-        for document in documents:
-            try:
-                mapped = map_document(document, rules, names, shared)
-                state = self._outcomes.state(document.id)
-                if state.payload_hash == mapped.payload_hash:
-                    self._outcomes.unchanged(document.id)
-                    continue
-                if not state.first:
-                    mapped = emptying(mapped, self._parts.profile.clear_with)
-                    mapped = with_removals(mapped, document, rules, state.lines)
-                    mapped = replace(mapped, earlier=state.lines)
-                changed.append(mapped)
-            except DocumentFault as fault:
-                self._outcomes.parked(document.id, fault.reasons)
-            except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
-                self._unforeseen([document.id], error)
-        return changed
-
     def _write(self, mapped: Sequence[MappedDocument], slot: Slot) -> None:
         self._outcomes.flush()
-        kept = self._outcomes.intend(mapped)
+        linked = self._named_orders(mapped)
+        announce(self._parts, self._company, linked)
+        in_time = in_time_for_their_order(self._parts, self._company, linked)
+        kept = self._outcomes.intend(mapped, late={one.id for one in linked if one.order_number} - in_time)
         if not kept:
             return
-        invoices = self._invoices(kept)
-        announce(self._parts, self._company, invoices)
-        in_time = self._in_time_for_their_order(invoices)
         door = self._parts.door(self._unit.entity)
         deliveries = door.write(kept, may_go_on=lambda: self._in_time() and self._parts.gate.keep(slot))
         for document, delivery in zip(kept, deliveries, strict=True):
@@ -226,25 +209,23 @@ class _UnitRun:
         staged = [self._outcomes.document(id_) for id_ in self._outcomes.staged_ids]
         if self._unit.entity is Entity.PURCHASE_ORDER:
             restage(self._parts, self._company, orders={document.number for document in staged})
-        else:
-            restage(self._parts, self._company, invoices=staged, in_time=in_time)
+        elif self._unit.entity.belongs_to_order:
+            restage(self._parts, self._company, documents=staged, in_time=in_time)
 
-    def _invoices(self, mapped: Sequence[MappedDocument]) -> list[Document]:
-        if self._unit.entity is not Entity.PURCHASE_INVOICE:
+    def _named_orders(self, mapped: Sequence[MappedDocument]) -> list[Document]:
+        """The documents behind the rows, where they name orders."""
+        if not self._unit.entity.belongs_to_order:
             return []
         return [self._outcomes.document(one.id) for one in mapped if not self._outcomes.has_ended(one.id)]
-
-    def _in_time_for_their_order(self, invoices: Sequence[Document]) -> set[str]:
-        numbers = {invoice.order_number for invoice in invoices if invoice.order_number}
-        there = staged_orders(self._parts, self._company, numbers)
-        return {invoice.id for invoice in invoices if invoice.order_number in there}
 
     def _in_time(self) -> bool:
         return self._parts.clock.monotonic() - self._started < UNIT_SHARE * self._claim_time.total_seconds()
 
     def _close_gate(self, outage: Outage) -> None:
-        """When ServiceNow itself says how long to wait, that goes for all instances; a lost answer is one document's matter."""
-        told = outage.system == SERVICENOW and outage.retry_after is not None and not isinstance(outage, Ambiguous)
+        """When ServiceNow itself says how long to wait, that goes for all instances. A lost answer, or a document longer than a
+        run, is that document's matter."""
+        of_document = isinstance(outage, Ambiguous | Unfinished)
+        told = outage.system == SERVICENOW and outage.retry_after is not None and not of_document
         if told and not self._gate_closed:
             self._gate_closed = True
             self._parts.gate.close_for(wait_seconds(1, 0.0, told=outage.retry_after))

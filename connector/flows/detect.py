@@ -145,13 +145,10 @@ class _Poll:
         """Queues what is new; how much of it the ledger did not know yet."""
         ids = {reference.id for reference in news}
         changes = [change for change in page.changes if change.id in ids]
-        entity = self._feed.carried
-        wanted = self._queue_carried(entity, changes, news) if entity is not None and self._is_routed(entity) else 0
+        entity = self._parts.carried(self._feed)
+        wanted = self._queue_carried(entity, changes, news) if entity is not None else 0
         self._queue_concerned(changes)
         return wanted
-
-    def _is_routed(self, entity: Entity) -> bool:
-        return entity.value in self._parts.profile.routes
 
     def _queue_carried(self, entity: Entity, changes: Sequence[BcChange], news: Sequence[Reference]) -> int:
         where = partition(self._company.key, entity)
@@ -177,7 +174,7 @@ class _Poll:
         if not numbers:
             return
         for entity in self._feed.concerns:
-            if not self._is_routed(entity):
+            if entity.value not in self._parts.profile.routes:
                 continue
             where = partition(self._company.key, entity)
             states = self._parts.ledger.states(where, self._parts.ledger.find(where, numbers)).values()

@@ -1,7 +1,8 @@
-"""Links: an invoice that names an order belongs to it in ServiceNow too, whichever of the two was staged first.
+"""Links: what names an order belongs to it in ServiceNow too, whichever was there first.
 
-Whoever comes second sees the other: the invoice's run puts its await on record before it looks for the order, the order's run
-records that the order is staged before it looks for awaits. An invoice found so is staged once more.
+An invoice that is staged before its order is staged once more after it. A receipt cannot be staged before its order at all: it
+is held. Whoever comes second sees the other: the run of the invoice or receipt puts its await on record before it looks for the
+order, the order's run records that the order is staged before it looks for awaits.
 """
 
 from __future__ import annotations
@@ -19,10 +20,17 @@ from connector.storage.awaits import Await
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 
+SENT_AGAIN = {
+    Entity.PURCHASE_INVOICE: (Status.DONE,),
+    # A line that the order did not have parks a receipt; the order's next version may have it.
+    Entity.RECEIPT: (Status.WAITING, Status.PARKED),
+}
+"""In which states a document goes on when its order was staged."""
+
 
 def announce(parts: Parts, company: Company, documents: Iterable[Document]) -> None:
-    """Before invoices are staged: each that names an order goes on record, until its order is seen to be there."""
-    awaits = [Await(document.order_number, document.id) for document in documents if document.order_number]
+    """Before they are staged: each document that names an order goes on record, until its order is seen to be there."""
+    awaits = [Await(one.order_number, one.id, one.entity) for one in documents if one.order_number]
     if awaits:
         parts.awaits.add(partition(company.key, Entity.PURCHASE_ORDER), awaits)
 
@@ -32,17 +40,17 @@ def restage(
     company: Company,
     *,
     orders: Collection[str] = (),
-    invoices: Sequence[Document] = (),
+    documents: Sequence[Document] = (),
     in_time: Collection[str] = (),
 ) -> None:
-    """After an order (by number) or an invoice was staged: sends the invoices again that were staged before their order.
+    """After an order (by number), or documents that name one, were staged: sends again what was too early for its order.
 
-    `in_time`: invoices whose order was seen staged before they were sent; they only leave the record.
+    `in_time`: documents whose order was seen staged before they were sent; they only leave the record.
     """
-    if orders or any(invoice.order_number for invoice in invoices):
-        ids = {invoice.id for invoice in invoices}
+    if orders or any(document.order_number for document in documents):
+        ids = {document.id for document in documents}
         awaits = parts.awaits.all(partition(company.key, Entity.PURCHASE_ORDER))
-        found = [one for one in awaits if one.order_number in orders or one.invoice_id in ids]
+        found = [one for one in awaits if one.order_number in orders or one.id in ids]
         _settle(parts, company, found, known=orders, in_time=in_time)
 
 
@@ -58,30 +66,61 @@ def _settle(
     if not awaits:
         return
     where = partition(company.key, Entity.PURCHASE_ORDER)
-    there = set(known) | staged_orders(parts, company, {one.order_number for one in awaits} - set(known))
+    staged = staged_orders(parts, company, {one.order_number for one in awaits} - set(known))
+    there = set(known) | _numbers(staged)
     due = [one for one in awaits if one.order_number in there]
-    invoices = parts.ledger.states(
-        partition(company.key, Entity.PURCHASE_INVOICE),
-        [one.invoice_id for one in due if one.invoice_id not in in_time],
-    )
-    _send_again(parts, company, [state for state in invoices.values() if state.status is Status.DONE])
-    # A claimed invoice may have been sent just before its order: its own run, or the rescue, comes back to it.
-    claimed = {state.id for state in invoices.values() if state.status is Status.CLAIMED}
-    parts.awaits.remove(where, [one for one in due if one.invoice_id not in claimed])
+    kept: set[str] = set()
+    for entity, statuses in SENT_AGAIN.items():
+        concerned = [one for one in due if one.entity is entity and one.id not in in_time]
+        states = parts.ledger.states(partition(company.key, entity), [one.id for one in concerned])
+        # What was parked goes on with news of its order only: another try of the same would end the same way.
+        stale = {
+            one.id
+            for one in concerned
+            if one.id in states
+            and states[one.id].status is Status.PARKED
+            and not _has_news(one.order_number, states[one.id], known, staged)
+        }
+        again = [one for one in states.values() if one.status in statuses and one.id not in stale]
+        kept |= _send_again(parts, company, entity, again) | (stale if Status.PARKED in statuses else set())
+        # A claimed one may have been sent just before its order: its own run, or the rescue, comes back to it.
+        kept |= {state.id for state in states.values() if state.status is Status.CLAIMED}
+    parts.awaits.remove(where, [one for one in due if one.id not in kept])
 
 
-def staged_orders(parts: Parts, company: Company, numbers: Iterable[str]) -> set[str]:
-    """Those of the order numbers whose order is in ServiceNow."""
+def _has_news(number: str, parked: State, known: Collection[str], staged: Sequence[State]) -> bool:
+    """Whether the order's row was written after the document was parked, by the storage server's clock."""
+    return number in known or any(order.number == number and order.modified > parked.modified for order in staged)
+
+
+def orders_named(parts: Parts, company: Company, numbers: Iterable[str]) -> list[State]:
+    """What the ledger knows of the orders with these numbers."""
     where = partition(company.key, Entity.PURCHASE_ORDER)
-    wanted = set(numbers)
+    wanted = set(filter(None, numbers))
     states = parts.ledger.states(where, parts.ledger.find(where, sorted(wanted))) if wanted else {}
-    return {state.number for state in states.values() if state.number in wanted and state.sys_id}
+    return [state for state in states.values() if state.number in wanted]
 
 
-def _send_again(parts: Parts, company: Company, invoices: Sequence[State]) -> None:
-    if not invoices:
-        return
-    where = partition(company.key, Entity.PURCHASE_INVOICE)
+def staged_orders(parts: Parts, company: Company, numbers: Iterable[str]) -> list[State]:
+    """Those of the orders that are in ServiceNow."""
+    return [state for state in orders_named(parts, company, numbers) if state.sys_id]
+
+
+def in_time_for_their_order(parts: Parts, company: Company, documents: Sequence[Document]) -> set[str]:
+    """The ids of the documents whose order is in ServiceNow now."""
+    there = _numbers(staged_orders(parts, company, {document.order_number for document in documents}))
+    return {document.id for document in documents if document.order_number in there}
+
+
+def _numbers(orders: Iterable[State]) -> set[str]:
+    return {order.number for order in orders}
+
+
+def _send_again(parts: Parts, company: Company, entity: Entity, states: Sequence[State]) -> set[str]:
+    """The ids of those whose row somebody else changed first: they are not sent, and stay on record."""
+    if not states:
+        return set()
+    where = partition(company.key, entity)
     correlation = parts.randomness.token()
     steps = [
         Change(
@@ -90,8 +129,9 @@ def _send_again(parts: Parts, company: Company, invoices: Sequence[State]) -> No
             "order arrived",
             {"was": state.status.value},
         )
-        for state in invoices
+        for state in states
     ]
-    saved = parts.ledger.record(where, steps).saved
-    references = [Reference(state.id, state.seen, state.generation) for state in saved.values()]
-    send_units(parts, company, Entity.PURCHASE_INVOICE, Origin.RETRY, correlation, references)
+    recorded = parts.ledger.record(where, steps)
+    references = [Reference(state.id, state.seen, state.generation) for state in recorded.saved.values()]
+    send_units(parts, company, entity, Origin.RETRY, correlation, references)
+    return set(recorded.lost)

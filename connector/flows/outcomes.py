@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -21,15 +21,17 @@ from connector.decisions.retry import wait_seconds
 from connector.decisions.states import Status
 from connector.decisions.versions import line_numbers
 from connector.errors import Outage, Reason
+from connector.flows.claiming import claimed
+from connector.flows.imprints import imprint_of
+from connector.flows.particulars import index, version
 from connector.flows.parts import Parts
 from connector.flows.steps import Steps
 from connector.model.documents import Document
 from connector.model.money import plain_text
-from connector.model.stamps import stamp_text
-from connector.model.units import Origin, Reference, Unit
+from connector.model.units import Reference, Unit
 from connector.servicenow.doors.delivery import Delivery
 from connector.settings import Company
-from connector.storage.ledger import Change
+from connector.storage.ledger import Change, Detail
 from connector.storage.ledger_rows import State
 
 
@@ -47,6 +49,8 @@ class Outcomes:
         self._endings: dict[str, Ending] = {}
         self._open: set[str] = set()
         self._intended: set[str] = set()
+        self._late: set[str] = set()
+        self._files_follow = parts.profile.routes[unit.entity.value].files is not None
         # One draw a run: documents that wait equally long share one message.
         self._chance = parts.randomness.uniform(0.0, 1.0)
         self.counts: Counter[str] = Counter()
@@ -57,26 +61,8 @@ class Outcomes:
     def claim(self, wanted: Mapping[str, tuple[Reference, State | None]]) -> tuple[list[str], list[str]]:
         """Takes the documents for this run; (claimed, lost to somebody else). A document without a row gets one."""
         token = f"{self._unit.correlation}-{self._parts.randomness.token()[:8]}"
-        changes = []
-        for id_, (reference, state) in wanted.items():
-            before = state
-            state = state or State(id=id_, status=Status.PENDING)
-            # When a notification says that a change was logged is no stamp that a read could be held against.
-            told = self._unit.origin is Origin.NOTIFICATION
-            after = replace(
-                state,
-                status=Status.CLAIMED,
-                claim=token,
-                seen=state.seen if told else max(state.seen, reference.seen),
-                noticed=max(state.noticed, reference.seen) if told else state.noticed,
-                correlation=self._unit.correlation,
-                due=None,
-            )
-            if before is None:
-                changes.append(Change(None, after, "seen", {"origin": self._unit.origin.value}))
-            else:
-                changes.append(Change(before, after))
-            self._references[id_] = reference
+        self._references |= {id_: reference for id_, (reference, _) in wanted.items()}
+        changes = [claimed(reference, state, self._unit, token) for reference, state in wanted.values()]
         recorded = self._steps.record(changes)
         read_at = {id_: state.read_at for id_, (_, state) in wanted.items() if state is not None}
         for id_, state in recorded.saved.items():
@@ -120,38 +106,64 @@ class Outcomes:
 
     # -- the intent
 
-    def intend(self, documents: Sequence[MappedDocument]) -> list[MappedDocument]:
-        """Puts on record what is about to be sent. Documents whose claim was lost meanwhile are left out."""
+    def intend(self, documents: Sequence[MappedDocument], *, late: Collection[str] = ()) -> list[MappedDocument]:
+        """Puts on record what is about to be sent. Documents whose claim was lost meanwhile are left out; of the others it is
+        told whether the fate of their last try is not known. `late`: those that need sending once more in any case."""
         changes = []
         for mapped in documents:
             state = self._steps.states[mapped.id]
             detail = self._version(mapped.id) | {"payload": mapped.payload_hash, "rows": len(mapped.rows)}
             # Until the outcome nobody knows which rows ServiceNow has, so no hash may call a later version unchanged.
             lines = tuple(sorted({*state.lines, *line_numbers(mapped)}))
-            after = replace(state, payload_hash="", intents=state.intents + 1, lines=lines)
+            taxes = tuple(sorted({*state.taxes, *mapped.taxes}))
+            resumable = mapped.id not in late and (state.first or state.resumable)
+            intents = state.intents + 1
+            after = replace(state, payload_hash="", intents=intents, lines=lines, taxes=taxes, resumable=resumable)
             changes.append(Change(state, after, "intent", detail, self._index(mapped.id)))
+        in_doubt = {mapped.id for mapped in documents if self._steps.states[mapped.id].in_doubt}
+        self._late |= set(late)
         recorded = self._steps.record(changes)
         self._steps.states |= {
             id_: replace(saved, read_at=self._steps.states[id_].read_at) for id_, saved in recorded.saved.items()
         }
         self._open -= set(recorded.lost)
         self._intended |= set(recorded.saved)
-        return [mapped for mapped in documents if mapped.id in recorded.saved]
+        kept = [mapped for mapped in documents if mapped.id in recorded.saved]
+        return [replace(mapped, in_doubt=mapped.id in in_doubt) for mapped in kept]
 
     # -- outcomes
 
     def staged(self, mapped: MappedDocument, delivery: Delivery) -> None:
-        """Every row was taken and verified."""
+        """Every row was taken and verified. Where files follow, that goes on record, and the outcome comes with them."""
         self.staged_ids.append(mapped.id)
         self._verified(mapped, delivery, Status.DONE, "staged")
 
-    def unchanged(self, id_: str) -> None:
-        """ServiceNow has these very rows already: nothing was sent."""
-        self._settle(id_, Status.DONE, "unchanged", self._version(id_))
+    def unchanged(self, id_: str, **more: Any) -> None:
+        """ServiceNow has these very rows already: nothing was sent. Where files follow, the outcome comes with them."""
+        if more or not self._files_follow:
+            self._settle(id_, Status.DONE, "unchanged", self._version(id_), **more)
+
+    def with_files(self, id_: str, files: str, detail: Detail, *, staged: bool) -> None:
+        """Its rows are in ServiceNow, and so are its files now. `staged`: something was attached in this run."""
+        outcome = "staged" if staged or id_ in self.staged_ids else "unchanged"
+        self._settle(id_, Status.DONE, outcome, {**self._version(id_), **detail}, files=files)
+
+    def drifted(self, id_: str, detail: Detail, **more: Any) -> None:
+        """Changed in BC, and left as it is in ServiceNow."""
+        self._settle(id_, Status.DONE, "drifted", self._version(id_) | dict(detail), **more)
 
     def waiting(self, id_: str, status: str) -> None:
         """Not to be carried yet, by its status in BC."""
         self._settle(id_, Status.WAITING, "waiting", self._version(id_) | {"bc_status": status}, index=self._index(id_))
+
+    def held(self, id_: str, why: str) -> None:
+        """Not to be carried yet, because something else must come first."""
+        self._settle(id_, Status.WAITING, "waiting", self._version(id_) | {"why": why}, index=self._index(id_))
+
+    def superseded(self, id_: str, order_number: str) -> None:
+        """Its order carries the same debt."""
+        detail = self._version(id_) | {"order": order_number}
+        self._settle(id_, Status.SUPERSEDED, "superseded", detail, index=self._index(id_))
 
     def closed(self, id_: str) -> None:
         """Gone from BC, and ServiceNow need not hear of it, or knows it already."""
@@ -161,16 +173,16 @@ class Outcomes:
         """Gone from BC, and every row that says so in ServiceNow was taken and verified."""
         self._verified(mapped, delivery, Status.CLOSED, "cancelled")
 
-    def left_parked(self, id_: str) -> None:
-        """Nothing new about a document that was parked after it had gone: it stays so, without a word in the trail."""
+    def left(self, id_: str, status: Status) -> None:
+        """Nothing new about a document that was parked, or had drifted: it stays so, without a word in the trail."""
         state = self._steps.states[id_]
-        self._step(id_, Change(state, replace(state, status=Status.PARKED, claim="")))
+        self._step(id_, Change(state, replace(state, status=status, claim="")))
 
     def rejected(self, mapped: MappedDocument, delivery: Delivery) -> None:
-        """ServiceNow refused rows: park with its words."""
-        self.parked(mapped.id, delivery.reasons(mapped))
+        """ServiceNow refused rows: park with its words. A correction there may concern those it took, so all go again."""
+        self.parked(mapped.id, delivery.reasons(mapped), resumable=False)
 
-    def parked(self, id_: str, reasons: Iterable[Reason]) -> None:
+    def parked(self, id_: str, reasons: Iterable[Reason], **more: Any) -> None:
         """Set aside with every reason."""
         listed = fitting(list(reasons))
         self._settle(
@@ -181,6 +193,7 @@ class Outcomes:
             index=self._index(id_),
             reasons=json.dumps(listed, ensure_ascii=False),
             generation=self._steps.states[id_].generation + 1,
+            **more,
         )
 
     # -- put back
@@ -216,7 +229,7 @@ class Outcomes:
 
     def flush(self) -> None:
         """Writes the steps taken so far, and sends what follows from them."""
-        self._steps.flush()
+        self._open -= self._steps.flush()
 
     def finish(self) -> None:
         """Flushes and says in one line what became of the unit."""
@@ -233,38 +246,37 @@ class Outcomes:
     def _verified(self, mapped: MappedDocument, delivery: Delivery, status: Status, outcome: str) -> None:
         header = delivery.results[0]
         results = Counter(result.outcome for result in delivery.results.values())
-        self._settle(
-            mapped.id,
-            status,
-            outcome,
-            self._version(mapped.id) | {"results": dict(results), "sys_id": header.sys_id, "target": header.target},
-            index=(header.sys_id,),
-            payload_hash=mapped.payload_hash,
-            lines=tuple(line_numbers(mapped)),
-            sys_id=header.sys_id,
-            target=header.target,
-        )
+        there = {"results": dict(results), "sys_id": header.sys_id, "target": header.target}
+        detail = self._version(mapped.id) | there
+        state = self._steps.states[mapped.id]
+        fields: dict[str, Any] = {
+            "payload_hash": mapped.payload_hash,
+            "lines": tuple(line_numbers(mapped)),
+            "taxes": mapped.taxes,
+            "resumable": mapped.id not in self._late,
+            "sys_id": header.sys_id,
+            "target": header.target,
+            "files": state.files if state.sys_id == header.sys_id else "",
+            "imprint": imprint_of(self._parts, self._unit.entity, mapped, state),
+        }
+        if outcome == "staged" and self._files_follow:
+            self._steps.add(Change(state, replace(state, **fields), "verified", detail, (header.sys_id,)))
+        else:
+            self._settle(mapped.id, status, outcome, detail, index=(header.sys_id,), **fields)
 
     def _settle(
-        self,
-        id_: str,
-        status: Status,
-        outcome: str,
-        detail: Mapping[str, object],
-        *,
-        index: tuple[str, ...] = (),
-        **more: Any,
+        self, id_: str, status: Status, outcome: str, detail: Detail, *, index: tuple[str, ...] = (), **more: Any
     ) -> None:
         document = self._documents.get(id_)
         state = self._steps.states[id_]
         settled = document.modified if document else max(state.seen, state.noticed, self._references[id_].seen)
-        fields = {"reasons": "", "claim": "", "due": None, "attempt": 0, "rescues": 0} | more
+        fields = {"reasons": "", "claim": "", "due": None, "attempt": 0, "rescues": 0, "drift": ""} | more
         # What was read is what is known: after BC was restored from a backup that is older than what was announced.
         seen = settled if document else max(state.seen, settled)
         after = replace(state, status=status, outcome=outcome, settled=settled, seen=seen, **fields)
         self._step(id_, Change(state, after, outcome, detail, index))
 
-    def _put_back(self, id_: str, action: str, detail: Mapping[str, object], **fields: Any) -> None:
+    def _put_back(self, id_: str, action: str, detail: Detail, **fields: Any) -> None:
         state = self._steps.states[id_]
         after = replace(state, status=Status.PENDING, claim="", **fields)
         self._step(id_, Change(state, after, action, detail))
@@ -280,15 +292,7 @@ class Outcomes:
         return self._steps.states[id_].read_at + timedelta(seconds=passed + wait)
 
     def _version(self, id_: str) -> dict[str, object]:
-        document, ending = self._documents.get(id_), self._endings.get(id_)
-        if ending is not None:
-            return {"number": self._steps.states[id_].number, "gone": True, "archived": ending.archived}
-        if document is None:
-            return {}
-        return {"number": document.number, "modified": stamp_text(document.modified), "status": document.status}
+        return version(self._documents.get(id_), self._endings.get(id_), self._steps.states[id_].number)
 
     def _index(self, id_: str) -> tuple[str, ...]:
-        document = self._documents.get(id_)
-        if document is None:
-            return ()
-        return (document.number, document.vendor_number, document.vendor_invoice_number, document.order_number)
+        return index(self._documents.get(id_))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.decisions.states import Status
@@ -19,7 +19,8 @@ from connector.storage.ledger_rows import Event, State
 
 @dataclass(frozen=True, slots=True)
 class EntityOverview:
-    """One entity of one company: documents by state and by outcome, and how far detection has come."""
+    """One entity of one company: documents by state and by outcome, how far detection has come, and how far their records have
+    in ServiceNow (`there`: by the state's name there)."""
 
     company: Company
     entity: Entity
@@ -27,6 +28,7 @@ class EntityOverview:
     outcomes: Counter[str]
     causes: Counter[str]
     watermark: datetime | None
+    there: Counter[str] = field(default_factory=Counter)
 
     @property
     def seen(self) -> int:
@@ -70,13 +72,16 @@ def _entity(parts: Parts, company: Company, entity: Entity) -> EntityOverview:
     counts: Counter[Status] = Counter()
     outcomes: Counter[str] = Counter()
     causes: Counter[str] = Counter()
+    there: Counter[str] = Counter()
     for state in parts.ledger.all_states(where):
         counts[state.status] += 1
         outcomes[state.outcome or state.status.value] += 1
+        if state.there:
+            there[state.there_label or state.there] += 1
         if state.status is Status.PARKED:
             causes.update({reason["code"] for reason in json.loads(state.reasons)})
     record, _ = parts.cursors.read(POLLS, where)
-    return EntityOverview(company, entity, counts, outcomes, causes, record.cursor.watermark)
+    return EntityOverview(company, entity, counts, outcomes, causes, record.cursor.watermark, there)
 
 
 def trails(parts: Parts, text: str) -> list[Trail]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from connector.business_central.api_v2 import ApiV2Reader
 from connector.business_central.changes import ChangeReader
 from connector.business_central.endings import EndingReader
+from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
 from connector.business_central.probe import Probe
 from connector.business_central.session import Traffic
@@ -19,8 +20,10 @@ from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.profile import DoorName, Profile, Translations
 from connector.ports import Clock, Randomness
+from connector.servicenow.attachments import Attachments
 from connector.servicenow.doors.delivery import Door
 from connector.servicenow.master_data import SupplierBook
+from connector.servicenow.tracking import TrackingReader
 from connector.settings import Company, Settings
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
@@ -42,13 +45,16 @@ class Parts:
     reader: ApiV2Reader
     changes: ChangeReader
     endings: EndingReader
+    files: FileReader
     subscriptions: SubscriptionClient
     prints: FingerprintReader
     bc_probe: Probe
     bc_traffic: Callable[[], Traffic]
     suppliers: SupplierBook
+    tracking: TrackingReader
     preflight: Preflight
     doors: Mapping[DoorName, Door]
+    attachments: Attachments
     ledger: Ledger
     awaits: Awaits
     cursors: Cursors
@@ -64,7 +70,7 @@ class Parts:
 
     def rules(self, company: Company) -> Rules:
         """The mapping rules of a company, with the column lengths that the instance was last seen to have."""
-        return Rules(company, self.preflight.profile(), self.translations)
+        return Rules(company, self.preflight.profile(), self.translations, self.settings.bc_web_client or "")
 
     def door(self, entity: Entity) -> Door:
         """The door through which the profile carries the entity."""
@@ -78,7 +84,14 @@ class Parts:
     def feeds(self) -> list[tuple[Company, Feed]]:
         """Every company with every feed that brings routed documents, or may concern some."""
         routed = {entity for entity in Entity if entity.value in self.profile.routes}
-        watched = [feed for feed in Feed if feed.carried in routed or (not feed.carried and routed & {*feed.concerns})]
+        # Invoices that are not carried are not watched for the orders they end: they are many, and the sweep sees the end.
+        pointing = [feed for feed in Feed if feed is not Feed.INVOICES and routed & {*feed.concerns}]
+        watched = [feed for feed in Feed if self.carried(feed) or feed in pointing]
         # What is carried comes first, in every company: the others can wait.
-        watched.sort(key=lambda feed: feed.carried is None)
+        watched.sort(key=lambda feed: self.carried(feed) is None)
         return [(company, feed) for feed in watched for company in self.settings.companies]
+
+    def carried(self, feed: Feed) -> Entity | None:
+        """The entity whose documents the feed brings, if the profile carries it."""
+        entity = feed.carried
+        return entity if entity is not None and entity.value in self.profile.routes else None

@@ -96,11 +96,12 @@ def _fit_to_echo(token: str) -> bool:
 
 def _take(parts: Parts, call: Call) -> Reply:
     watched = parts.feeds()
-    notices = read_notices(call.body, call.encoding, watched, parts.settings.webhook_keys, parts.clock.now())
+    carried = frozenset(feed for _, feed in watched if parts.carried(feed))
+    notices = read_notices(call.body, call.encoding, watched, carried, parts.settings.webhook_keys, parts.clock.now())
     polls = [place for place in watched if notices.gap or Scope(place[0].key, place[1]) in notices.polls]
     correlation = parts.randomness.token()
     for company, feed in watched:
-        entity, references = feed.carried, notices.references.get(Scope(company.key, feed))
+        entity, references = parts.carried(feed), notices.references.get(Scope(company.key, feed))
         if entity is not None and references:
             send_units(parts, company, entity, Origin.NOTIFICATION, correlation, references)
     for company, feed in polls:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from connector.decisions.states import Status
 from connector.errors import Reason
+from connector.flows.liability import release_invoices
 from connector.flows.links import recover
 from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
@@ -93,8 +94,9 @@ def rescue_all(parts: Parts) -> None:
 
     def turn(company: Company, entity: Entity, _may_go_on: Callable[[], bool]) -> None:
         rescue(parts, company, entity)
-        if entity is Entity.PURCHASE_INVOICE:
+        if entity is Entity.PURCHASE_ORDER:
             recover(parts, company)
+            release_invoices(parts, company)
 
     everywhere(parts, "rescue", parts.entities(), turn)
 

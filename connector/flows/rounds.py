@@ -1,9 +1,10 @@
-"""Rounds: what a timer does in every place (a company's entity or feed), inside the time one run of a function may take."""
+"""Rounds: what a timer does in every place (an entity or feed of a company, a table), inside the time a run of it may take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from connector.errors import Outage
@@ -31,16 +32,30 @@ def everywhere(
     `work` gets a function that tells whether there is time to go on: everyone has an equal share of the limit, and what those
     before left over. Outages are logged as ``<verb>_postponed``; another fault is raised when all have had their turn.
     """
+    turns = [
+        ({"company": company.key, "entity": place.value}, partial(work, company, place)) for company, place in places
+    ]
+    in_turn(parts, verb, turns, limit=limit)
+
+
+def in_turn(
+    parts: Parts,
+    verb: str,
+    turns: Sequence[tuple[Mapping[str, str], Callable[[Callable[[], bool]], None]]],
+    *,
+    limit: float = ROUND_LIMIT,
+) -> None:
+    """As `everywhere`, for whatever has turns: each with the fields that name it in telemetry, and its work."""
     began = parts.clock.monotonic()
     faults: list[Exception] = []
-    for turn, (company, place) in enumerate(places, start=1):
+    for turn, (fields, work) in enumerate(turns, start=1):
         if parts.clock.monotonic() - began >= limit:
-            parts.telemetry.warning(f"{verb}_postponed", company=company.key, entity=place.value, outcome="time is up")
+            parts.telemetry.warning(f"{verb}_postponed", **fields, outcome="time is up")
             continue
         try:
-            work(company, place, _until(parts.clock, began + limit * turn / len(places)))
+            work(_until(parts.clock, began + limit * turn / len(turns)))
         except Outage as outage:
-            parts.telemetry.postponed(verb, outage, company=company.key, entity=place.value)
+            parts.telemetry.postponed(verb, outage, **fields)
         except Exception as fault:  # noqa: BLE001 - raised below, after the others have had their turn
             faults.append(fault)
     if faults:

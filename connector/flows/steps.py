@@ -47,13 +47,17 @@ class Steps:
         """The same, in a message of its own."""
         self._alone.append((wait, self._reference(id_)))
 
-    def flush(self) -> None:
-        """Writes the gathered steps, then sends what follows from them."""
+    def flush(self) -> set[str]:
+        """Writes the gathered steps, then sends what follows from them. Returns the documents whose claim was lost."""
         steps, self._gathered = self._gathered, []
+        lost: set[str] = set()
         if steps:
             before = {change.after.id: change.before for change in steps}
             recorded = self.record(steps)
-            self.states |= recorded.saved
+            lost = set(recorded.lost)
+            self.states |= {
+                id_: replace(state, read_at=self.states[id_].read_at) for id_, state in recorded.saved.items()
+            }
             self._notes({id_: (before[id_], state) for id_, state in recorded.saved.items()})
         again, self._again = self._again, []
         for wait in sorted({wait for wait, _ in again}):
@@ -61,6 +65,7 @@ class Steps:
         alone, self._alone = self._alone, []
         for wait, reference in alone:
             self._send([reference], wait)
+        return lost
 
     def _notes(self, moves: Mapping[str, tuple[State | None, State]]) -> None:
         """Poison messages: a newly parked document leaves one, a document that moved on takes its old one back."""

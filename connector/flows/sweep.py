@@ -87,8 +87,9 @@ class _Sweep:
         self._prints = self._fingerprints()
         self._kept = self._parts.fingerprints.all(self._where) if self._prints is not None else {}
         self._states = {state.id: state for state in self._parts.ledger.all_states(self._where)}
-        due = sorted(id_ for id_ in listing.statuses if id_ > record.position and self._is_to_be_compared(id_))
         full = record.full == record.began
+        left = (id_ for id_ in listing.statuses if id_ > record.position)
+        due = sorted(id_ for id_ in left if self._is_to_be_compared(id_, full=full))
         group: list[str] = []
         for place, id_ in enumerate(due, start=1):
             spared = not full and self._is_spared(id_)
@@ -111,7 +112,9 @@ class _Sweep:
         if record.position:
             return record
         at = self._listing.at
-        cheap = self._entity is Entity.PURCHASE_ORDER and self._parts.settings.sweep_fingerprint == "auto"
+        cheap = self._entity is Entity.RECEIPT or (
+            self._entity is Entity.PURCHASE_ORDER and self._parts.settings.sweep_fingerprint == "auto"
+        )
         full_due = record.full is None or at - record.full >= self._parts.settings.sweep_full_after
         return replace(
             record,
@@ -129,10 +132,13 @@ class _Sweep:
             return None
         return self._parts.prints.read(self._company)
 
-    def _is_to_be_compared(self, id_: str) -> bool:
+    def _is_to_be_compared(self, id_: str, *, full: bool) -> bool:
         """Documents that are carried, and those that were until their status changed without a stamp that was seen."""
         state = self._states.get(id_)
-        eligible = self._listing.statuses[id_] in self._parts.profile.routes[self._entity.value].eligible
+        if self._entity is Entity.RECEIPT and state is not None and not full:
+            return False  # only undoing changes one, which is rare: there are too many to read them all each time
+        route = self._parts.profile.routes[self._entity.value]
+        eligible = self._listing.statuses[id_] in (*route.eligible, *route.with_original)
         return eligible or state is None or state.status is Status.DONE
 
     def _is_spared(self, id_: str) -> bool:

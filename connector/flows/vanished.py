@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.business_central.endings import Traces
-from connector.decisions.endings import ending
+from connector.decisions.endings import Trace, ending
 from connector.decisions.mapping import MappedDocument
+from connector.decisions.states import Status
 from connector.decisions.versions import Remembered, cancellation
 from connector.errors import DocumentFault, Outage, StorageUnavailable
 from connector.flows.courtesy import asking_business_central
@@ -36,14 +37,16 @@ def settle_vanished(
     to_cancel = []
     for id_ in ids:
         state = outcomes.state(id_)
-        verdict = ending(traces.of(state.number), may_stand=not state.first)
+        # Goods that came have come, whatever becomes of the paper: old receipts are deleted by a batch job.
+        trace = Trace(received=True) if unit.entity is Entity.RECEIPT else traces.of(state.number)
+        verdict = ending(trace, may_stand=not state.first)
         known_as_gone = not state.content_hash
         outcomes.learn_ending(id_, verdict)
         if verdict.how != "cancelled":
             outcomes.closed(id_)
             continue
         if known_as_gone and unit.origin is Origin.SWEEP and state.reasons and not state.attempt:
-            outcomes.left_parked(id_)  # the sweep finds it missing every time
+            outcomes.left(id_, Status.PARKED)  # the sweep finds it missing every time
             continue
         try:
             mapped = cancellation(_remembered(unit.entity, state), parts.rules(company))

@@ -51,12 +51,11 @@ def watched_feeds(parts: Parts) -> Iterator[Watched]:
         record, last = parts.cursors.read(POLLS, where)
         standing, notice = known.standings.get(Scope(company.key, feed)), known.notices.get(Scope(company.key, feed))
         live = watched(parts, company, feed, record, known)
-        swept = feed.carried is not None and feed.carried.value in parts.profile.routes
         yield Watched(
             company=company,
             feed=feed,
             known_up_to=record.complete - parts.settings.poll_overlap if record.complete else None,
-            sweep=parts.cursors.read(SWEEPS, where)[0] if swept else None,
+            sweep=parts.cursors.read(SWEEPS, where)[0] if parts.carried(feed) else None,
             overdue=overdue(last, parts.settings.interval(company, feed)),
             live=live,
             state=standing.state if standing else "",

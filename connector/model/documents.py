@@ -1,4 +1,4 @@
-"""Canonical documents: what a purchase order or purchase invoice is, whatever transport it came by."""
+"""Canonical documents: what an order, invoice, credit memo or receipt is, whatever transport it came by."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ class Entity(StrEnum):
 
     PURCHASE_ORDER = "purchaseOrders"
     PURCHASE_INVOICE = "purchaseInvoices"
+    CREDIT_MEMO = "purchaseCreditMemos"
+    RECEIPT = "purchaseReceipts"
+
+    @property
+    def belongs_to_order(self) -> bool:
+        """Whether its documents name an order by its number, and are tied to that order in ServiceNow."""
+        return self in (Entity.PURCHASE_INVOICE, Entity.RECEIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A purchase order or purchase invoice with its lines. `id` never changes; `number` does, when a draft is posted."""
+    """A document with its lines. `id` never changes; `number` does, when a draft is posted.
+
+    `vendor_invoice_number`: the vendor's own number of an invoice or credit memo. `order_number`: of an invoice or receipt.
+    `applies_to_id`, `applies_to_number`: the invoice that a credit memo takes back. A receipt has no amounts.
+    """
 
     entity: Entity
     company: str
@@ -80,11 +91,15 @@ class Document:
     gross_total: Decimal
     dimensions: tuple[DimensionValue, ...]
     lines: tuple[Line, ...]
+    applies_to_id: str = ""
+    applies_to_number: str = ""
 
     def dimension(self, code: str) -> str:
         """The header's value of the dimension, or ""."""
         return next((pair.value for pair in self.dimensions if pair.dimension == code), "")
 
 
+POSTED = "Posted"
+"""The status of a receipt, which BC does not give one: there are posted ones only."""
 COMMENT = "Comment"
 """The line type of a text line: no object, no quantity, no amount."""

@@ -10,20 +10,21 @@ from connector.model.documents import Entity
 class Feed(StrEnum):
     """A watched record set. The value is its name in API v2.0.
 
-    Orders and invoices are carried themselves. A change in the others means that documents known already should be looked at
-    again: a receipt moves its order, a credit memo the invoice it applies to, a vendor the documents that are parked for it.
+    Each but vendors brings documents of an entity of its own, which are carried where the profile has a route for it. A change
+    may also mean that documents known already should be looked at again: a receipt moves its order, a credit memo the invoice
+    it applies to, a vendor the documents that are parked for it.
     """
 
     ORDERS = Entity.PURCHASE_ORDER.value
     INVOICES = Entity.PURCHASE_INVOICE.value
-    RECEIPTS = "purchaseReceipts"
-    CREDIT_MEMOS = "purchaseCreditMemos"
+    RECEIPTS = Entity.RECEIPT.value
+    CREDIT_MEMOS = Entity.CREDIT_MEMO.value
     VENDORS = "vendors"
 
     @property
     def carried(self) -> Entity | None:
         """The entity whose documents this feed brings; None for a feed that only points to others."""
-        return _CARRIED.get(self)
+        return None if self is Feed.VENDORS else Entity(self.value)
 
     @property
     def concerns(self) -> tuple[Entity, ...]:
@@ -31,12 +32,11 @@ class Feed(StrEnum):
         return _CONCERNS[self]
 
 
-_CARRIED = {Feed.ORDERS: Entity.PURCHASE_ORDER, Feed.INVOICES: Entity.PURCHASE_INVOICE}
 _CONCERNS: dict[Feed, tuple[Entity, ...]] = {
     Feed.ORDERS: (),
     # Posting its last invoice removes an order.
     Feed.INVOICES: (Entity.PURCHASE_ORDER,),
     Feed.RECEIPTS: (Entity.PURCHASE_ORDER,),
     Feed.CREDIT_MEMOS: (Entity.PURCHASE_INVOICE,),
-    Feed.VENDORS: (Entity.PURCHASE_ORDER, Entity.PURCHASE_INVOICE),
+    Feed.VENDORS: (Entity.PURCHASE_ORDER, Entity.PURCHASE_INVOICE, Entity.CREDIT_MEMO),
 }

@@ -1,93 +1,79 @@
-"""Profiles: where documents go in ServiceNow and how, as data. A profile is a TOML file; this room owns its form.
-
-A column of a staging table takes its value from one named fact of the document, company, supplier or line (`value`), or
-from a `constant`. `format` writes it, `translate` sends it through a translation table first, `max` is the column's length
-(longer text parks the document, it is never cut), `mandatory` parks the document when the value is empty.
-"""
+"""Profiles: where documents go in ServiceNow and how, as data. A profile is a TOML file; this room owns its form."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from connector.model.documents import Entity
+from connector.model.staging import FACTS, LASTING_FACTS, Data, StagingTable, TranslationTable
 
 DoorName = Literal["batch", "insert_multiple", "ap_invoice", "table"]
 """Ways to write into ServiceNow: Import Set posts carried by the Batch API; the Import Set API's insertMultiple; the AP Invoice
 API; the Table API."""
-TranslationTable = Literal["payment_terms", "units", "tax_codes", "accounts", "cost_centres", "locations"]
-
-HEADER_FACTS = frozenset(
-    "company.erp_source company.legal_entity company.invoice_source document.id document.number document.status "
-    "document.kind document.document_date document.posting_date document.due_date document.vendor_invoice_number "
-    "document.currency document.payment_terms document.order_number document.net_total document.tax_total "
-    "document.gross_total document.cost_centre document.line_count vendor.number vendor.name supplier.name".split()
-)
-LINE_FACTS = HEADER_FACTS | frozenset(
-    "line.id line.sequence line.type line.object_number line.account line.item line.description line.unit "
-    "line.quantity line.unit_price line.net_amount line.gross_amount line.tax_code line.tax_amount "
-    "line.expected_receipt line.location line.cost_centre".split()
-)
-
-LASTING_FACTS = frozenset(
-    "company.erp_source company.legal_entity company.invoice_source document.id document.number".split()
-)
-"""What is still known of a document that is not in BC any more; of its lines, their sequence numbers."""
-
-ALLOCATION_FACTS = LINE_FACTS | frozenset(("allocation.cost_centre", "allocation.percent", "allocation.amount"))
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Files(Data):
+    """Which files follow a document into ServiceNow, once its record is there.
 
+    `pdf`: the document as BC prints it; `attachments`: what is attached to it in BC. `max_bytes`: of one file; a larger one
+    parks the document.
+    """
 
-class Column(_Data):
-    """How one staging column gets its text."""
-
-    value: str | None = None
-    constant: str | None = None
-    format: Literal["text", "money", "number", "date"] = "text"
-    translate: TranslationTable | None = None
-    max: int = Field(default=100, ge=1)
-    mandatory: bool = False
+    pdf: bool = False
+    attachments: bool = False
+    max_bytes: int = Field(default=10_000_000, ge=1, le=1_000_000_000)
 
     @model_validator(mode="after")
-    def _one_source(self) -> Column:
-        if (self.value is None) == (not self.constant):
-            raise ValueError("give either value or constant, and not an empty one")
+    def _something(self) -> Files:
+        if not (self.pdf or self.attachments):
+            raise ValueError("files: ask for pdf, attachments or both, or leave files out")
         return self
 
 
-class StagingTable(_Data):
-    """One staging table: its name, the columns that identify a row for ServiceNow (coalesce), all its columns."""
+class Tracking(Data):
+    """How the records that documents became are followed in ServiceNow.
+
+    `table`: where they are; `state`: the column that says how far one has come. `frozen`: its stored values from which on a
+    record must not be changed from outside. `when_frozen`: what becomes of an edit in BC that comes later: reported in trail
+    and status and not sent, parked, or sent all the same.
+    """
 
     table: str
-    key: tuple[str, ...] = Field(min_length=1)
-    columns: dict[str, Column]
-
-    @model_validator(mode="after")
-    def _keys_are_columns(self) -> StagingTable:
-        missing = [name for name in self.key if name not in self.columns]
-        if missing:
-            raise ValueError(f"key columns without a rule: {', '.join(missing)}")
-        return self
+    state: str
+    frozen: tuple[str, ...] = ()
+    when_frozen: Literal["report", "park", "send"] = "report"
 
 
-class Route(_Data):
-    """How one entity is carried: by which door, which statuses, into which tables, which line types are skipped."""
+class Route(Data):
+    """How one entity is carried: by which door, which statuses, into which tables, which line types are skipped.
+
+    `with_original`: statuses of credit memos that are carried only where the invoice they take back was carried. `header`: None
+    for an entity whose lines stand for themselves (receipts).
+    """
 
     door: DoorName = "batch"
     eligible: tuple[str, ...] = Field(min_length=1)
     waiting: tuple[str, ...] = ()
+    with_original: tuple[str, ...] = ()
     skip_lines: tuple[str, ...] = ("Comment",)
-    header: StagingTable
+    header: StagingTable | None = None
     line: StagingTable
     allocation: StagingTable | None = None
+    tax: StagingTable | None = None
+    """One row for each tax of the document: its lines' tax codes and percentages."""
+    carries_invoices: bool = False
+    """The orders are liabilities themselves: invoices posted from them are not carried as well."""
+    files: Files | None = None
+    tracking: Tracking | None = None
     removed_line: dict[str, str] = {}
     """What a line is staged with that an earlier version had and the present one has not: constants for some of the line's
     columns. Empty: there is no such way, and the document is parked."""
+    removed_tax: dict[str, str] = {}
+    """The same for a tax that no line of the document has any more."""
     cancelled: dict[str, str] = {}
     """What a document is staged with, besides its key, that was deleted in BC after it had been staged: constants for some of
     the header's columns; its lines go by `removed_line`. Empty: there is no such way, and the document is parked."""
@@ -96,31 +82,59 @@ class Route(_Data):
     header only."""
 
     @property
+    def ignores_unknown(self) -> bool:
+        """Whether optional columns are sent: import set tables ignore what they do not know, and nothing else does."""
+        return self.door in ("batch", "insert_multiple")
+
+    @property
+    def head(self) -> StagingTable:
+        """The header's table, for whoever meets only routes that have one."""
+        if self.header is None:
+            raise ValueError("this route has no header")
+        return self.header
+
+    @property
+    def parts(self) -> Mapping[str, StagingTable]:
+        """The staging tables of this route by what they are for, in the order in which rows must arrive."""
+        every = {"header": self.header, "line": self.line, "allocation": self.allocation, "tax": self.tax}
+        return {part: table for part, table in every.items() if table is not None}
+
+    @property
     def tables(self) -> tuple[StagingTable, ...]:
-        """The staging tables of this route, in the order in which rows must arrive."""
-        return (self.header, self.line) if self.allocation is None else (self.header, self.line, self.allocation)
+        """The same without their names."""
+        return tuple(self.parts.values())
 
     @property
     def names_supplier(self) -> bool:
         """Whether ServiceNow has to find the supplier by its name."""
-        return any(column.value == "supplier.name" for column in self.header.columns.values())
+        columns = (column for table in self.tables for column in table.columns.values())
+        return any(column.value == "supplier.name" for column in columns)
 
     @model_validator(mode="after")
     def _facts_exist(self) -> Route:
         for way, constants, table in (
             ("removed_line", self.removed_line, self.line),
+            ("removed_tax", self.removed_tax, self.tax),
             ("cancelled", self.cancelled, self.header),
         ):
-            unknown = sorted(constants.keys() - table.columns.keys())
-            if unknown:
+            if table is None and constants:
+                raise ValueError(f"{way}: this route has no such table")
+            unknown = sorted(constants.keys() - (table.columns.keys() if table else set()))
+            if table and unknown:
                 raise ValueError(f"{way}.{unknown[0]}: {table.table} has no such column in this profile")
-            keys = sorted(constants.keys() & set(table.key))
+            keys = sorted(constants.keys() & set(table.key if table else ()))
             if keys:
                 raise ValueError(f"{way}.{keys[0]}: the key says which row it is and must stay as it was staged")
-        for table, facts in zip(self.tables, (HEADER_FACTS, LINE_FACTS, ALLOCATION_FACTS), strict=False):
-            for name, column in table.columns.items():
-                if column.value is not None and column.value not in facts:
-                    raise ValueError(f"{table.table}.{name}: no fact is called {column.value!r}")
+        for part, rules in self.parts.items():
+            for name, column in rules.columns.items():
+                if column.value is not None and column.value not in FACTS[part]:
+                    raise ValueError(f"{rules.table}.{name}: no fact is called {column.value!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _doors_can(self) -> Route:
+        if self.header is None and self.door not in ("batch", "insert_multiple"):
+            raise ValueError(f"header: the door {self.door} cannot do without one")
         return self
 
     @model_validator(mode="after")
@@ -129,14 +143,16 @@ class Route(_Data):
             raise ValueError("parent: name the line's reference to its header if, and only if, the door is table")
         if self.parent in self.line.columns:
             raise ValueError(f"parent: {self.parent} is filled by the door and cannot have a rule as well")
-        if self.door == "table" and self.allocation is not None:
-            raise ValueError("allocation: the door table writes headers and lines only")
+        if self.door == "table" and (self.allocation or self.tax):
+            raise ValueError("allocation, tax: the door table writes headers and lines only")
         return self
 
     @model_validator(mode="after")
     def _cancelled_can_be_found(self) -> Route:
         if not self.cancelled:
             return self
+        if self.header is None or self.tax is not None:
+            raise ValueError("cancelled: only for a document with a header, and without tax rows")
         for table, lasting in ((self.header, LASTING_FACTS), (self.line, LASTING_FACTS | {"line.sequence"})):
             for name in table.key:
                 value = table.columns[name].value
@@ -148,7 +164,7 @@ class Route(_Data):
         return self
 
 
-class Suppliers(_Data):
+class Suppliers(Data):
     """The ServiceNow table that holds suppliers, and its columns for ERP supplier code, ERP source and name."""
 
     table: str
@@ -157,7 +173,7 @@ class Suppliers(_Data):
     name: str
 
 
-class Profile(_Data):
+class Profile(Data):
     """A whole profile."""
 
     name: str
@@ -176,6 +192,19 @@ class Profile(_Data):
         unknown = sorted(set(self.routes) - set(known))
         if unknown:
             raise ValueError(f"routes.{unknown[0]}: no entity is called so; there are {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _entities_have_what_is_theirs(self) -> Profile:
+        for name, route in self.routes.items():
+            if (route.header is None) != (name == Entity.RECEIPT):
+                raise ValueError(f"routes.{name}: receipts have lines only, all others a header as well")
+            if name == Entity.RECEIPT and (route.tax or route.allocation or route.files):
+                raise ValueError(f"routes.{name}: receipts have neither tax nor allocations, and nothing to attach to")
+            if route.with_original and name != Entity.CREDIT_MEMO:
+                raise ValueError(f"routes.{name}: only credit memos take back another document (with_original)")
+            if route.carries_invoices and name != Entity.PURCHASE_ORDER:
+                raise ValueError(f"routes.{name}: only orders can stand for their invoices (carries_invoices)")
         return self
 
     @model_validator(mode="after")
@@ -202,12 +231,13 @@ class Profile(_Data):
         return self
 
 
-class Translations(_Data):
+class Translations(Data):
     """The translation tables: BC's code to ServiceNow's word, per kind of code."""
 
     payment_terms: dict[str, str] = {}
     units: dict[str, str] = {}
     tax_codes: dict[str, str] = {}
+    tax_types: dict[str, str] = {}
     accounts: dict[str, str] = {}
     cost_centres: dict[str, str] = {}
     locations: dict[str, str] = {}

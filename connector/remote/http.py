@@ -3,11 +3,12 @@ request may have taken effect."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
 
 import httpx
 
@@ -17,6 +18,14 @@ from connector.ports import Clock
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Far above any page or batch answer this connector asks for; an answer above it is refused, not buffered."""
+
+
+class Sink(Protocol):
+    """Takes the bytes of a body as they come."""
+
+    def write(self, chunk: bytes) -> None:
+        """Takes more bytes. What it raises ends the exchange."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +67,13 @@ class Remote:
         url: str,
         *,
         headers: Mapping[str, str],
-        content: bytes | None = None,
+        content: bytes | Iterable[bytes] | None = None,
         timeout: float,
         settles_after: float | None = None,
+        into: Sink | None = None,
     ) -> Answer:
-        """The answer, whatever its status.
+        """The answer, whatever its status. `content` that comes in chunks is sent as it comes (give its Content-Length);
+        `into` takes the body of a good answer (200) chunk by chunk, and the answer is without it then.
 
         `settles_after` is given for requests that change something: seconds after which the server has ended them. When
         the answer is lost for such a request and it may have been received, raises `Ambiguous`; else raises `Outage`.
@@ -77,7 +88,7 @@ class Remote:
         try:
             response = self._client.send(request, stream=True)
             try:
-                body = self._body(response, deadline)
+                body = self._body(response, deadline, into if response.status_code == 200 else None)
             finally:
                 response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -96,13 +107,16 @@ class Remote:
             raise kind(self.system, message) from error
         return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+    def _body(self, response: httpx.Response, deadline: float, into: Sink | None) -> bytes:
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
             if self._clock.monotonic() > deadline:
                 # httpx counts its time-outs per read; claims rest on a request ending in time as a whole.
                 raise httpx.ReadTimeout("the answer takes too long as a whole")
+            if into is not None:
+                into.write(chunk)
+                continue
             if size > MAX_ANSWER_BYTES:
                 raise AnswerTooLarge(self.system, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
             chunks.append(chunk)

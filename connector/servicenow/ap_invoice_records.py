@@ -54,7 +54,8 @@ class ApInvoiceRecords:
         """What there is of each of these invoices, by its number. `may_go_on` is asked before each request."""
         form = self._form
         numbers = [key(document) for document in documents]
-        invoices = self._by_number(TARGET, form.invoice_number, numbers, ("sys_id", form.invoice_source), may_go_on)[0]
+        columns_held = ("sys_id", form.invoice_source, form.invoice_order)
+        invoices = self._by_number(TARGET, form.invoice_number, numbers, columns_held, may_go_on)[0]
         held = {number: rows[0] for number, rows in invoices.items()}
         lines: dict[str, list[Row]] = {}
         if held:

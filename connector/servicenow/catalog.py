@@ -78,6 +78,19 @@ class CatalogReader:
             return None
         return bool(seen.rows) if seen.total is not None else None
 
+    def described(self, names: list[str]) -> dict[str, TableFacts]:
+        """What the table of tables and the dictionary say of other tables; read anew each time. Raises what `facts` raises."""
+        readings = Readings(self._session, self._clock)
+        objects = _objects(readings, names)
+        parents = {name: chain for name in names if (chain := _chain(name, objects)) is not None}
+        columns = _columns(readings, names, parents)
+        if readings.throttled is not None:
+            raise readings.throttled
+        return {
+            name: TableFacts(name=name, exists=True if name in objects else None, columns=columns.get(name))
+            for name in names
+        }
+
     def doubt(self) -> None:
         """The instance refused something that the facts allow: the next look reads them anew."""
         self._doubted = True

@@ -13,7 +13,7 @@ from typing import Any
 from connector.decisions.imports import BY_NAME
 from connector.decisions.queries import any_of
 from connector.errors import Refused
-from connector.model.profile import StagingTable
+from connector.model.staging import StagingTable
 from connector.servicenow.session import SYSTEM, ServiceNowSession
 
 MOST_COLUMNS = 1000
@@ -28,7 +28,10 @@ class RecordKeys:
         self._read: tuple[frozenset[str], Mapping[str, Mapping[str, str]]] | None = None
 
     def of(self, table: StagingTable) -> Mapping[str, str]:
-        """Per column name, its key. Raises `Refused` when one cannot be told, and what any read raises."""
+        """Per column name, its key; an optional column that the instance lacks has none.
+
+        Raises `Refused` when a key cannot be told, and what any read raises.
+        """
         if self._read is None:
             by_name = self._keyed_by_name()
             labelled = [each.table for each in self._tables if each.table not in by_name]
@@ -84,7 +87,8 @@ def _unmistakable(table: StagingTable, labels: Mapping[str, str]) -> Mapping[str
             SYSTEM, f"the labels of {table.table} cannot be read; let the user read sys_dictionary, or {remedy}"
         )
     times = Counter(label.casefold() for label in labels.values())
-    unfit = [name for name in table.columns if not labels.get(name) or times[labels[name].casefold()] > 1]
+    names = [name for name, column in table.columns.items() if name in labels or not column.optional]
+    unfit = [name for name in names if not labels.get(name) or times[labels[name].casefold()] > 1]
     if unfit:
         raise Refused(SYSTEM, f"{table.table} has no column with a label of its own for {', '.join(unfit)}; {remedy}")
-    return {name: labels[name] for name in table.columns}
+    return {name: labels[name] for name in names}

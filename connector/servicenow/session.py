@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,9 +78,20 @@ class ServiceNowSession:
         body = patiently(lambda: self._judged("GET", url, None, READ_TIMEOUT, None), self._clock, self._randomness)
         return _rows(body, table)
 
-    def listed(self, table: str, *, query: str, fields: str, limit: int, timeout: float) -> Listed:
+    def listed(
+        self,
+        table: str,
+        *,
+        query: str,
+        fields: str,
+        limit: int,
+        timeout: float,
+        skip: int = 0,
+        labels: bool = False,
+    ) -> Listed:
         """Rows of a table, and how many there are whether or not the caller may see them. As with `rows`, the caller must
-        check that each row has what it asked for. Raises `AnsweredRefusal` when the table as such is refused."""
+        check that each row has what it asked for. `skip`: how many of those that match to leave out. `labels`: each value is
+        an object with ``value`` and ``display_value``. Raises `AnsweredRefusal` when the table as such is refused."""
         parameters = {
             "sysparm_query": query,
             "sysparm_fields": fields,
@@ -88,6 +99,8 @@ class ServiceNowSession:
             "sysparm_exclude_reference_link": "true",
             "sysparm_suppress_pagination_header": "true",
         }
+        parameters |= {"sysparm_offset": str(skip)} if skip else {}
+        parameters |= {"sysparm_display_value": "all"} if labels else {}
         url = f"{self._base}/api/now/table/{table}?{urlencode(parameters)}"
         answer, body = patiently(lambda: self._whole("GET", url, None, timeout, None), self._clock, self._randomness)
         total = answer.headers.get("x-total-count", "")
@@ -107,6 +120,14 @@ class ServiceNowSession:
         url = f"{self._base}{path}"
         return self._whole("POST", url, content, timeout, settles_after, headers=headers, asynchronous=True)[1]
 
+    def upload(
+        self, path: str, content: Iterable[bytes], headers: Mapping[str, str], *, timeout: float, settles_after: float
+    ) -> Json:
+        """One POST of a file as it is; what it answered. `content` is gone through once more where it is known that nothing was
+        executed. Raises `AnsweredRefusal` when the instance will not have it."""
+        url = f"{self._base}{path}"
+        return self._whole("POST", url, content, timeout, settles_after, headers=headers)[1]
+
     def _judged(
         self, method: str, url: str, content: bytes | None, timeout: float, settles_after: float | None
     ) -> Json:
@@ -116,7 +137,7 @@ class ServiceNowSession:
         self,
         method: str,
         url: str,
-        content: bytes | None,
+        content: bytes | Iterable[bytes] | None,
         timeout: float,
         settles_after: float | None,
         *,
@@ -159,7 +180,7 @@ class ServiceNowSession:
         self,
         method: str,
         url: str,
-        content: bytes | None,
+        content: bytes | Iterable[bytes] | None,
         timeout: float,
         settles_after: float | None,
         more: Mapping[str, str],
@@ -167,7 +188,7 @@ class ServiceNowSession:
         proof = self._authorisation.headers()
         headers = {**more, **proof, "Accept": "application/json"}
         if content is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         answer = self._remote.send(
             method, url, headers=headers, content=content, timeout=timeout, settles_after=settles_after
         )

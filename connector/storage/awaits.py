@@ -1,6 +1,6 @@
-"""Awaits: which invoices were staged before the order they name, as rows ``w|ORDER NUMBER|invoice id`` beside the orders'
-ledger rows. ServiceNow links an invoice to its order when the invoice is staged, so once the order is there, it has to be
-staged again."""
+"""Awaits: which documents name an order that may not be in ServiceNow yet, as rows ``w|ORDER NUMBER|id`` beside the orders'
+ledger rows. ServiceNow links a document to its order when the document is staged, so what was too early has to be staged, or
+staged again, once the order is there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.errors import RowConflict
+from connector.model.documents import Entity
 from connector.storage import keys
 from connector.storage.ledger import TABLE
 from connector.storage.ports import MAX_OPERATIONS, Delete, TableStore, Upsert
@@ -15,10 +16,11 @@ from connector.storage.ports import MAX_OPERATIONS, Delete, TableStore, Upsert
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """One invoice that waits for one order."""
+    """One document that waits for one order."""
 
     order_number: str
-    invoice_id: str
+    id: str
+    entity: Entity
     row: str = ""
     etag: str = ""
 
@@ -33,8 +35,8 @@ class Awaits:
         """Puts them on record."""
         operations = [
             Upsert(
-                keys.join("w", one.order_number, one.invoice_id),
-                {"order_number": one.order_number, "invoice_id": one.invoice_id},
+                keys.join("w", one.order_number, one.id),
+                {"order_number": one.order_number, "id": one.id, "entity": one.entity.value},
             )
             for one in awaits
         ]
@@ -45,7 +47,13 @@ class Awaits:
         """All that are on record."""
         start, stop = keys.below("w")
         return [
-            Await(str(row.properties["order_number"]), str(row.properties["invoice_id"]), row.row, row.etag)
+            Await(
+                str(row.properties["order_number"]),
+                str(row.properties["id"]),
+                Entity(str(row.properties["entity"])),
+                row.row,
+                row.etag,
+            )
             for row in self._tables.query(TABLE, where, start=start, stop=stop)
         ]
 

@@ -1,8 +1,9 @@
-"""The cursors: how far the poll and the sweep of each company's entities have come, and whose turn it is.
+"""The cursors: how far the poll and the sweep of each company's entities have come, and the reading of each tracked table of
+ServiceNow; and whose turn it is.
 
-One row for the poll and one for the sweep of each place. A turn is taken by writing one's name into the row; every later write
-is conditional on the row as one left it. So whoever lost the turn (it took too long, somebody else took it) cannot move the
-cursor any more, however late it wakes up.
+One row for the poll and one for the sweep of each place, one for each tracked table. A turn is taken by writing one's name into
+the row; every later write is conditional on the row as one left it. So whoever lost the turn (it took too long, somebody else
+took it) cannot move the cursor any more, however late it wakes up.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
+from connector.decisions.tracking import Position, Progress
 from connector.decisions.turns import LastTurn, turn
 from connector.decisions.watermark import Cursor
 from connector.errors import RowConflict, StorageUnavailable
 from connector.model.stamps import parse_stamp, stamp_text
+from connector.storage import keys
 from connector.storage.ports import Entity, Insert, Property, Replace, TableStore
 
 TABLE = "cursors"
-POLL, SWEEP, BACKFILL = "poll", "sweep", "backfill"
+POLL, SWEEP, BACKFILL, TRACK = "poll", "sweep", "backfill", "track"
 
 Record = TypeVar("Record")
 
@@ -94,7 +97,8 @@ class Form(Generic[Record]):
 
 
 class Cursors:
-    """Reads records and takes turns. `where` is the ledger's partition name of the company's entity or feed."""
+    """Reads records and takes turns. `where` is the ledger's partition name of the company's entity or feed, or
+    `tracked_table`."""
 
     def __init__(self, tables: TableStore) -> None:
         self._tables = tables
@@ -152,6 +156,11 @@ class Cursors:
         operation = Replace(form.row, columns, taken.etag) if taken.etag else Insert(form.row, columns)
         taken.etag = self._tables.write(TABLE, taken.where, [operation])[0]
         taken.record = record
+
+
+def tracked_table(table: str, column: str) -> str:
+    """The partition of a tracked table's cursor. A company's key holds no blank, so that it is nobody else's."""
+    return keys.join("tracked table", table, column)
 
 
 def _last(entity: Entity) -> LastTurn:
@@ -232,6 +241,22 @@ def _backfill_record(columns: Mapping[str, Property]) -> BackfillRecord:
     )
 
 
+def _track_columns(progress: Progress) -> dict[str, Property]:
+    position = progress.position
+    return {
+        "watermark": _text(progress.watermark),
+        "position": _text(position.at if position else None),
+        "position_id": position.id if position else "",
+        "ceiling": _text(progress.ceiling),
+    }
+
+
+def _track_progress(columns: Mapping[str, Property]) -> Progress:
+    at = _moment(columns["position"])
+    position = None if at is None else Position(at, str(columns["position_id"]))
+    return Progress(_moment(columns["watermark"]), position, _moment(columns["ceiling"]))
+
+
 def _text(moment: datetime | None) -> str:
     return "" if moment is None else stamp_text(moment)
 
@@ -246,6 +271,7 @@ def _number(value: Property) -> int:
 
 POLLS = Form(POLL, PollRecord, _poll_columns, _poll_record)
 SWEEPS = Form(SWEEP, SweepRecord, _sweep_columns, _sweep_record)
+TRACKS = Form(TRACK, Progress, _track_columns, _track_progress)
 
 
 def backfills(since: datetime, *, again: bool) -> Form[BackfillRecord]:

@@ -24,6 +24,8 @@ from connector.storage.ports import MAX_OPERATIONS, Condition, Insert, Operation
 TABLE = "ledger"
 DOCUMENTS_A_TRANSACTION = 50
 POINT_READS = 3
+Detail = Mapping[str, object]
+"""What an event says besides its action."""
 ROWS_PER_ID = 10
 """A range read may pass over this many rows per row it looks for, before single reads are cheaper."""
 
@@ -35,7 +37,7 @@ class Change:
     before: State | None
     after: State
     action: str = ""
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Detail = field(default_factory=dict)
     index: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +22,13 @@ class State:
     """Where one document stands.
 
     `seen`: the newest stamp known; `settled`: the stamp the status speaks of; `noticed`: the newest stamp a notification gave,
-    which may be later than the document's own. `content_hash`: what was read last;
-    `payload_hash`: the rows as last verified in ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence
-    numbers that may be there; `intents`: how often rows were about to be sent. `due`: nothing is sent before. `reasons`: JSON
-    list of why it is parked. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a
-    read row only.
+    which may be later than the document's own. `content_hash`: what was read last; `payload_hash`: the rows as last verified
+    in ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence numbers that may be there, `taxes` the names of
+    the taxes; `intents`: how often rows were about to be sent; `resumable`: rows that are there and equal those to be sent
+    need not be sent again; `files`: the fingerprint of its files in BC when all were attached. `there`, `there_label`: how far
+    the record has come, as stored and as shown; `imprint`: of the version that it holds; `drift`: the hash of the newer one
+    that it must not get any more. `due`: nothing is sent before. `reasons`: JSON list of why it is parked. `poison_id`,
+    `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a read row only.
     """
 
     id: str
@@ -44,7 +47,14 @@ class State:
     outcome: str = ""
     reasons: str = ""
     lines: tuple[int, ...] = ()
+    taxes: tuple[str, ...] = ()
     intents: int = 0
+    resumable: bool = False
+    files: str = ""
+    there: str = ""
+    there_label: str = ""
+    imprint: str = ""
+    drift: str = ""
     attempt: int = 0
     rescues: int = 0
     generation: int = 0
@@ -63,6 +73,11 @@ class State:
     def first(self) -> bool:
         """Whether nothing of the document can be in ServiceNow yet."""
         return self.intents == 0
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether rows may have been sent of which nobody knows what became, and such rows count where they are found."""
+        return self.resumable and not self.first and not self.payload_hash
 
     @property
     def age(self) -> timedelta:
@@ -104,7 +119,14 @@ def state_properties(state: State) -> dict[str, Property]:
         "outcome": state.outcome,
         "reasons": cut(state.reasons),
         "lines": packed(state.lines),
+        "taxes": json.dumps(state.taxes),
         "intents": state.intents,
+        "resumable": state.resumable,
+        "files": state.files,
+        "there": state.there,
+        "there_label": state.there_label,
+        "imprint": state.imprint,
+        "drift": state.drift,
         "attempt": state.attempt,
         "rescues": state.rescues,
         "generation": state.generation,
@@ -138,7 +160,14 @@ def state_from(entity: Entity) -> State:
         outcome=read.text("outcome"),
         reasons=read.text("reasons"),
         lines=unpacked(read.text("lines")),
+        taxes=tuple(json.loads(read.text("taxes"))),
         intents=read.number("intents"),
+        resumable=read.flag("resumable"),
+        files=read.text("files"),
+        there=read.text("there"),
+        there_label=read.text("there_label"),
+        imprint=read.text("imprint"),
+        drift=read.text("drift"),
         attempt=read.number("attempt"),
         rescues=read.number("rescues"),
         generation=read.number("generation"),
@@ -255,6 +284,9 @@ class _Columns:
         if not isinstance(value, int):
             raise TypeError(f"the column {name} holds no number")
         return value
+
+    def flag(self, name: str) -> bool:
+        return self._columns[name] is True
 
     def moment(self, name: str) -> datetime | None:
         text = self.text(name)

@@ -73,15 +73,18 @@ class DoorBench:
         *lines: Mapping[str, str],
         removed: int = 0,
         earlier: tuple[int, ...] | None = None,
+        in_doubt: bool = False,
     ) -> MappedDocument:
-        """A mapped document of these rows; the last `removed` lines are taken back."""
+        """A mapped document of these rows; the last `removed` lines are taken back. `in_doubt`: the fate of an earlier try is
+        not known."""
         rows = [_row(self.route.header, header, "")]
         where = self.route.line.key[-1]
         rows += [_row(self.route.line, line, line[where]) for line in lines]
         for number in range(len(rows) - removed, len(rows)):
             rows[number] = replace(rows[number], removed=True, empty=())
         text = json.dumps([dict(row.columns) for row in rows])
-        return MappedDocument(id_, tuple(rows), hashlib.sha256(text.encode()).hexdigest(), earlier)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return MappedDocument(id_, tuple(rows), digest, earlier=earlier, in_doubt=in_doubt)
 
 
 def _row(table: Any, columns: Mapping[str, str], where: str) -> StagingRow:

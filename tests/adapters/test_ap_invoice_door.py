@@ -15,6 +15,7 @@ import pytest
 
 from connector.decisions.mapping import MappedDocument, StagingRow
 from connector.errors import Ambiguous, Outage, Refused, Throttled
+from connector.named_files import load_profile
 from connector.ports import SeededRandomness
 from connector.remote.http import Remote
 from connector.remote.tokens import TokenProvider
@@ -72,7 +73,8 @@ class Office:
         )
         chance = SeededRandomness(random.Random(3))
         session = ServiceNowSession(remote, Bearer(tokens), BASE, self.clock, chance)
-        self.batch = BatchDoor(session, rows_a_batch=100)
+        tables = load_profile("source_to_pay").routes["purchaseInvoices"].tables
+        self.batch = BatchDoor(session, {table.table: table for table in tables}, self.clock, rows_a_batch=100)
         self.door = ApInvoiceDoor(session, self.batch, self.clock, form or ApInvoiceForm(), source_system=source_system)
         self.spelling = "batchId"
         self.limit(limit)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from connector.decisions.mapping import MappedDocument
-from connector.errors import Ambiguous, Outage, Refused, Throttled
+from connector.errors import Ambiguous, Outage, Refused, Throttled, Unfinished
 from connector.servicenow.doors.insert_multiple import InsertMultipleDoor
-from connector.servicenow.doors.pace import FIRST_ROWS, MOST_ROWS, Pace
+from connector.servicenow.doors.pace import FIRST_ROWS, MOST_ROWS, ROWS_A_GO, Pace
 from tests.adapters.door_bench import DoorBench, outcomes
 from tests.sandbox.servicenow import sample
 from tests.sandbox.servicenow.access import rule
@@ -39,11 +39,18 @@ class Bench(DoorBench):
         """A door as another process has it."""
         return InsertMultipleDoor(self.session, {table.table: table for table in self.route.tables}, self.clock)
 
-    def order(self, number: str, *lines: int, again: bool = False, **changes: str) -> MappedDocument:
-        """An order with lines of these numbers; `again`: an earlier version may have been sent."""
+    def order(
+        self, number: str, *lines: int, again: bool = False, in_doubt: bool = False, **changes: str
+    ) -> MappedDocument:
+        """An order with lines of these numbers; `again`: an earlier version may have been sent; `in_doubt`: nobody knows what
+        became of an earlier try."""
         rows = [sample.order_line(number, str(line)) for line in lines or (10000, 20000)]
-        earlier = tuple(lines or (10000, 20000)) if again else None
-        return self.document(number, sample.order(number, **changes), *rows, earlier=earlier)
+        earlier = tuple(lines or (10000, 20000)) if again or in_doubt else None
+        return self.document(number, sample.order(number, **changes), *rows, earlier=earlier, in_doubt=in_doubt)
+
+    def executed(self) -> list[int]:
+        """How many rows ServiceNow has staged: headers, lines."""
+        return [len(self.tables.rows(table)) for table in (ORDER, ORDER_LINE)]
 
     def by_name(self, *tables: str) -> None:
         """The instance's configuration says column names."""
@@ -401,6 +408,118 @@ def test_an_answer_that_fails_is_an_outage_and_the_next_run_ends_it(bench: Bench
     assert delivery.outage is None
     assert len(delivery.results) == 3
     assert (bench.tables.inserts[ORDERS], bench.tables.inserts[LINES]) == (1, 2)
+
+
+# -- what may have been sent before is looked for
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset_after", method="POST"),
+        Fault("cut_body", method="POST"),
+        Fault("slow", method="POST", delay=75.0),
+        *(Fault("answer_after", method="POST", status=status) for status in (500, 502, 503, 403)),
+        Fault("answer", method="GET", path=f"table/{ORDER}", status=429),
+        Fault("answer", method="GET", path=f"table/{ORDER_LINE}", status=503, times=3),
+    ],
+    ids=lambda fault: f"{fault.method}-{fault.effect}-{fault.status}",
+)
+@pytest.mark.parametrize("skip", [0, 1])
+def test_what_was_staged_before_the_answer_was_lost_is_not_staged_twice(bench: Bench, fault: Fault, skip: int) -> None:
+    bench.exchange.faults = [replace(fault, skip=skip if fault.method == "POST" else 0)]
+    (lost,) = bench.write(bench.door, bench.order("PO-1"))
+    assert lost.outage is not None
+    bench.exchange.faults = []
+    bench.clock.advance(120)
+    (delivery,) = bench.write(bench.another(), bench.order("PO-1", in_doubt=True))
+    assert delivery.complete(bench.order("PO-1"))
+    assert bench.executed() == [1, 2]
+    (order,) = bench.tables.rows(ORDERS)
+    assert (delivery.results[0].sys_id, delivery.results[0].target) == (order["sys_id"], ORDERS)
+
+
+def test_what_is_still_to_be_transformed_is_waited_for_and_then_taken() -> None:
+    bench = Bench(row_seconds=100.0)
+    bench.write(bench.door, bench.order("PO-1"), seconds=1.0)
+    (held,) = bench.write(bench.another(), bench.order("PO-1", in_doubt=True), seconds=20.0)
+    assert isinstance(held.outage, Ambiguous)
+    assert bench.executed() == [1, 0]
+    bench.clock.advance(100)
+    (delivery,) = bench.write(bench.another(), bench.order("PO-1", in_doubt=True), seconds=600.0)
+    assert delivery.complete(bench.order("PO-1"))
+    assert bench.executed() == [1, 2]
+
+
+def test_rows_that_nobody_will_ever_transform_are_sent_again_after_a_while(bench: Bench) -> None:
+    bench.simulator.access.revoke("connector", "import_transformer")
+    bench.write(bench.door, bench.order("PO-1"), seconds=60.0)
+    bench.simulator.access.grant("connector", "import_transformer")
+    (held,) = bench.write(bench.door, bench.order("PO-1", in_doubt=True))
+    assert isinstance(held.outage, Ambiguous)
+    bench.clock.advance(1800)
+    (delivery,) = bench.write(bench.door, bench.order("PO-1", in_doubt=True))
+    assert delivery.complete(bench.order("PO-1"))
+    assert bench.executed() == [2, 2]
+
+
+def test_another_version_than_the_one_that_is_there_is_sent(bench: Bench) -> None:
+    bench.write(bench.door, bench.order("PO-1"))
+    (delivery,) = bench.write(bench.door, bench.order("PO-1", in_doubt=True, u_po_amount="2.00"))
+    assert outcomes(delivery) == ["updated", "inserted", "inserted"]
+    assert bench.executed() == [2, 2]
+
+
+def test_what_somebody_else_staged_later_does_not_count(bench: Bench) -> None:
+    bench.write(bench.door, bench.order("PO-1"))
+    bench.clock.advance(5)
+    bench.write(bench.door, bench.order("PO-1", u_po_amount="2.00"))
+    (delivery,) = bench.write(bench.door, bench.order("PO-1", in_doubt=True))
+    assert delivery.complete(bench.order("PO-1"))
+    assert bench.tables.rows(ORDERS)[0]["total_amount"] == "120.00"
+
+
+def test_a_page_that_access_rules_shorten_counts_for_nothing(bench: Bench) -> None:
+    bench.write(bench.door, bench.order("PO-1"))
+    bench.write(bench.door, bench.order("PO-2"))
+    bench.inject(Injection("drop_rows", method="GET", path=f"table/{ORDER}\\?", count=1))
+    documents = [bench.order("PO-1", in_doubt=True), bench.order("PO-2", in_doubt=True)]
+    delivered = bench.write(bench.door, *documents)
+    assert all(each.complete(one) for each, one in zip(delivered, documents, strict=True))
+    assert bench.executed() == [4, 4]
+
+
+def test_an_order_longer_than_a_run_goes_on_where_the_last_one_ended() -> None:
+    bench = Bench(row_seconds=0.5)
+    lines = tuple(range(10_000, 14_000))
+    document = bench.order("PO-1", *lines)
+    (delivery,) = bench.write(bench.door, document)
+    assert bench.executed()[1] <= ROWS_A_GO  # no more than is soon done: the rest would have to be waited for
+    door, runs = bench.door, 1
+    while delivery.outage is not None:
+        assert delivery.outage.retry_after is not None  # it is not put off longer and longer
+        bench.clock.advance(delivery.outage.retry_after)
+        document = replace(document, earlier=lines, in_doubt=True)
+        door = bench.another() if runs % 2 else door  # some runs are in a process that has learnt nothing yet
+        (delivery,) = bench.write(door, document)
+        runs += 1
+        assert runs < 30
+    assert delivery.complete(document)
+    assert runs > 3
+    assert bench.executed() == [1, len(lines)]
+    assert bench.tables.inserts[LINES] == len(lines)
+
+
+def test_an_order_that_got_further_goes_on_soon(bench: Bench) -> None:
+    other = Bench()
+    other.write(other.door, other.order("PO-1", *range(10_000, 10_000 + ROWS_A_GO)))
+    reads_of_the_first_go = len(other.sent("GET", f"table/{ORDER_LINE}"))
+    document = bench.order("PO-1", *range(10_000, 13_000))
+    (delivery,) = bench.door.write(
+        [document], may_go_on=lambda: len(bench.sent("GET", f"table/{ORDER_LINE}")) < reads_of_the_first_go
+    )
+    assert bench.executed() == [1, ROWS_A_GO]
+    assert isinstance(delivery.outage, Unfinished)
 
 
 def test_a_short_202_is_sent_again_at_once(bench: Bench) -> None:

@@ -30,7 +30,7 @@ from tests.sandbox.doors import by_door, open_doors
 from tests.sandbox.landscape import Landscape
 from tests.sandbox.storage import MemoryQueues, MemoryTables
 
-DOORS = {"batch": 105, "insert_multiple": 55, "table": 120}
+DOORS = {"batch": 100, "insert_multiple": 55, "table": 120}
 """The write doors, and how many ServiceNow calls a thousand orders may cost through each, verification and start included."""
 
 

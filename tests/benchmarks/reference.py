@@ -23,6 +23,7 @@ def reference_company(orders: int, *, types: Collection[str] = ()) -> CompanyDat
         "purchaseOrders": [_order(model, number, start + timedelta(seconds=number)) for number in range(orders)],
         "purchaseInvoices": [],
     }
+    company.history = {}
     return company
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -17,10 +17,12 @@ from tests.sandbox.business_central.records import CompanyData, Document
 from tests.sandbox.business_central.records import Row as Values
 from tests.sandbox.landscape import Landscape
 from tests.sandbox.sample import TRANSLATIONS
-from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LINE
+from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LINE, RECEIPT
+from tests.sandbox.servicenow.detail_tables import DETAIL_STAGING
 from tests.sandbox.servicenow.staging_tables import STAGING
 
-LENGTHS = {table.name: {column.name: column.max_length for column in table.columns} for table in STAGING}
+_TABLES = (*STAGING, *(table for table in DETAIL_STAGING if table.name == RECEIPT))
+LENGTHS = {table.name: {column.name: column.max_length for column in table.columns} for table in _TABLES}
 EMPTIED = "NULL"
 # What ServiceNow takes as the order to empty a column; as good as no value.
 CANCELLED = {
@@ -41,10 +43,12 @@ class Row:
 
     @property
     def document(self) -> tuple[str, str, str]:
-        """Which document the row belongs to: its kind, ERP source, and number (orders) or id (invoices)."""
+        """Which document the row belongs to: its kind, ERP source, and number (orders, receipts) or id (invoices)."""
         source = self.columns.get("u_erp_source", "")
         if self.table in (ORDER, ORDER_LINE):
             return "order", source, self.columns.get("u_erp_po_number", "")
+        if self.table == RECEIPT:
+            return "receipt", source, self.columns.get("u_erp_receipt_number", "")
         return "invoice", source, self.columns.get("u_external_invoice_number", "")
 
     @property
@@ -61,14 +65,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Expected:
-    """One document: what must become of it, and its rows, header first (none unless it is staged)."""
+    """One document: what must become of it, and its rows, header first (none unless it is staged).
+
+    ``held``: whether it is staged or waits is the history's matter; if it is staged, its rows are these.
+    """
 
     id: str
     number: str
-    kind: Literal["order", "invoice"]
+    kind: Literal["order", "invoice", "credit memo", "receipt"]
     erp_source: str
     vendor: str
-    fate: Literal["staged", "waiting", "parked", "invoiced", "received", "cancelled", "deleted"]
+    fate: Literal["staged", "waiting", "parked", "held", "invoiced", "received", "cancelled", "deleted"]
     reasons: frozenset[tuple[str, str]] = frozenset()
     rows: tuple[Row, ...] = ()
 
@@ -91,10 +98,24 @@ def expectations(landscape: Landscape) -> dict[str, Expected]:
     found: dict[str, Expected] = {}
     for company in landscape.data:
         around = _surroundings(landscape, company)
-        for entity, expected in (("purchaseOrders", expected_order), ("purchaseInvoices", expected_invoice)):
-            for id_ in landscape.business_central.document_ids(company.name, entity):
-                found[id_] = expected(landscape.business_central.document(company.name, id_, entity=entity), around)
+        here: dict[str, Expected] = {}
+        for entity, expected in (
+            ("purchaseOrders", expected_order),
+            ("purchaseInvoices", expected_invoice),
+            ("purchaseCreditMemos", expected_credit_memo),
+        ):
+            for document in _documents(landscape, company, entity):
+                here[document.id] = expected(document, around)
+        staged = {each.number for each in here.values() if each.kind == "order" and each.fate == "staged"}
+        for receipt in _documents(landscape, company, "purchaseReceipts"):
+            here[receipt.id] = expected_receipt(receipt, around, staged)
+        found |= here
     return found
+
+
+def _documents(landscape: Landscape, company: CompanyData, entity: str) -> list[Document]:
+    bc = landscape.business_central
+    return [bc.document(company.name, id_, entity=entity) for id_ in bc.document_ids(company.name, entity)]
 
 
 def vanished(landscape: Landscape) -> dict[str, Expected]:
@@ -144,7 +165,17 @@ def _surroundings(landscape: Landscape, company: CompanyData) -> Surroundings:
 
 def staged_rows(expected: Iterable[Expected]) -> list[Row]:
     """All rows of the documents that are carried."""
-    return [row for each in expected for row in each.rows]
+    return [row for each in expected if each.fate != "held" for row in each.rows]
+
+
+def receipts_of(expected: Mapping[str, Expected], orders: Iterable[str]) -> set[str]:
+    """The ids of the receipts of these orders (by id)."""
+    named = {(expected[id_].erp_source, expected[id_].number) for id_ in orders if expected[id_].kind == "order"}
+    return {
+        each.id
+        for each in expected.values()
+        if each.kind == "receipt" and (each.erp_source, each.rows[0].columns["u_erp_po_number"]) in named
+    }
 
 
 def _codes(company: CompanyData, table: str) -> dict[str, str]:
@@ -221,6 +252,56 @@ def expected_order(order: Document, around: Surroundings) -> Expected:
 
 def expected_invoice(invoice: Document, around: Surroundings) -> Expected:
     """A purchase invoice in the invoice staging tables."""
+    header = invoice.header
+    own = {
+        "u_supplier_invoice_number": str(header["vendorInvoiceNumber"]),
+        "u_invoice_date": day(header["invoiceDate"]),
+        "u_invoice_type": "po_invoice" if header["orderNumber"] else "non_po_invoice",
+        "u_purchase_order": str(header["orderNumber"]),
+    }
+    return _judged("invoice", invoice, around, _invoice_rows(invoice, around, own), set())
+
+
+def expected_credit_memo(memo: Document, around: Surroundings) -> Expected:
+    """A credit memo in the same tables. One that only cancels an invoice goes where that invoice has gone."""
+    header = memo.header
+    own = {
+        "u_supplier_invoice_number": str(header["vendorCreditMemoNumber"]),
+        "u_invoice_date": day(header["creditMemoDate"]),
+        "u_invoice_type": "credit_memo",
+        "u_original_invoice": str(header["invoiceNumber"]),
+    }
+    reasons = set()
+    if header["vendorNumber"] not in around.suppliers:
+        reasons.add(("SUPPLIER_MISSING", ""))
+    found = _judged("credit memo", memo, around, _invoice_rows(memo, around, own), reasons)
+    return replace(found, fate="held") if header["status"] == "Corrective" else found
+
+
+def expected_receipt(receipt: Document, around: Surroundings, staged: Collection[str]) -> Expected:
+    """A receipt in the receipt staging table, one row for each line with a quantity. `staged`: the numbers of the orders that
+    are carried now; a receipt of another order was carried if its order once was."""
+    order = str(receipt.header["orderNumber"])
+    rows = [
+        Row(
+            RECEIPT,
+            _filled(
+                u_erp_source=around.erp_source,
+                u_erp_receipt_number=receipt.number,
+                u_erp_po_number=order,
+                u_erp_po_line_number=plain(line.values["sequence"]),
+                u_quantity_received=plain(line.values["quantity"]),
+                u_supplier_product=_object(line.values, "Item"),
+            ),
+        )
+        for line in receipt.lines
+        if decimal(line.values["quantity"])
+    ]
+    start = (receipt.id, receipt.number, "receipt", around.erp_source, str(receipt.header["vendorNumber"]))
+    return Expected(*start, "staged" if order in staged else "held", rows=tuple(rows))
+
+
+def _invoice_rows(invoice: Document, around: Surroundings, own: Mapping[str, str]) -> list[Row]:
     header, currency = invoice.header, str(invoice.header["currencyCode"])
     key = {
         "u_external_invoice_number": invoice.id,
@@ -234,12 +315,9 @@ def expected_invoice(invoice: Document, around: Surroundings) -> Expected:
             _filled(
                 **key,
                 u_erp_number=invoice.number,
-                u_supplier_invoice_number=str(header["vendorInvoiceNumber"]),
+                **own,
                 u_supplier=str(header["vendorNumber"]),
-                u_invoice_date=day(header["invoiceDate"]),
-                u_invoice_type="po_invoice" if header["orderNumber"] else "non_po_invoice",
                 u_legal_entity=around.legal_entity,
-                u_purchase_order=str(header["orderNumber"]),
                 u_subtotal=money(header["totalAmountExcludingTax"], currency),
                 u_other_charges="0.00",
                 u_discounts="0.00",
@@ -274,11 +352,11 @@ def expected_invoice(invoice: Document, around: Surroundings) -> Expected:
                 ),
             )
         )
-    return _judged("invoice", invoice, around, rows, set())
+    return rows
 
 
 def _judged(
-    kind: Literal["order", "invoice"],
+    kind: Literal["order", "invoice", "credit memo"],
     document: Document,
     around: Surroundings,
     rows: list[Row],
@@ -295,7 +373,7 @@ def _judged(
             reasons |= _untranslated(line.dimensions, plain(line.values["sequence"]), around)
     vendor = str(document.header["vendorNumber"])
     start = (document.id, document.number, kind, around.erp_source, vendor)
-    if document.header["status"] != "Open":
+    if document.header["status"] not in ("Open", "Corrective"):
         return Expected(*start, "waiting")
     if reasons:
         return Expected(*start, "parked", frozenset(reasons))

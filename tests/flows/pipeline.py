@@ -29,12 +29,16 @@ from connector.settings import load_settings
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import Event, State
 from tests.flows.expectation import EMPTIED, Row
+from tests.sandbox.business_central.records import Document
 from tests.sandbox.clock import VirtualClock
 from tests.sandbox.landscape import KEYS, Landscape
 from tests.sandbox.sample import CompanyData, companies
 from tests.sandbox.storage import MemoryQueues, MemoryTables
 
 ORDERS, INVOICES = Entity.PURCHASE_ORDER.value, Entity.PURCHASE_INVOICE.value
+MEMOS, RECEIPTS = Entity.CREDIT_MEMO.value, Entity.RECEIPT.value
+ENTITIES = {"order": ORDERS, "invoice": INVOICES, "credit memo": MEMOS, "receipt": RECEIPTS}
+"""The entity of each kind of expected document."""
 US, DE = "CRONUS USA, Inc.", "CRONUS AG"
 BC_HOST, LOGIN_HOST, SN_HOST = (
     "api.businesscentral.dynamics.com",
@@ -92,12 +96,21 @@ def _sample() -> Sequence[CompanyData]:
     return companies()
 
 
-def some(*, orders: int = 12, invoices: int = 8) -> list[CompanyData]:
-    """The first documents of both sample companies: enough of every kind of line, quick to carry."""
-    return [
-        replace(company, documents={ORDERS: company.orders[:orders], INVOICES: company.invoices[:invoices]})
-        for company in _sample()
-    ]
+def some(*, orders: int = 12, invoices: int = 8, posted: bool = True) -> list[CompanyData]:
+    """The first orders and invoices of both sample companies: enough of every kind of line, quick to carry. `posted`: with
+    their receipts and credit memos."""
+    parts = [part_of(company, company.orders[:orders], company.invoices[:invoices]) for company in _sample()]
+    return parts if posted else [replace(part, history={}) for part in parts]
+
+
+def part_of(company: CompanyData, orders: list[Document], invoices: list[Document]) -> CompanyData:
+    """The company with these documents only, and with the receipts and credit memos that belong to them."""
+    belonging = {RECEIPTS: ("orderNumber", orders), MEMOS: ("invoiceNumber", invoices)}
+    history = dict(company.history)
+    for entity, (name, documents) in belonging.items():
+        numbers = {document.number for document in documents}
+        history[entity] = [each for each in company.history[entity] if each.header[name] in numbers]
+    return replace(company, documents={ORDERS: orders, INVOICES: invoices}, history=history)
 
 
 class Pipeline:

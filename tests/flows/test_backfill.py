@@ -66,7 +66,7 @@ class Bench:
     ):
         clock = VirtualClock()
         self.queues = Watched(clock)
-        self.data = copy.deepcopy(data or some(orders=orders, invoices=0)[:1])
+        self.data = copy.deepcopy(data or some(orders=orders, invoices=0, posted=False)[:1])
         self.pipeline = Pipeline(data=self.data, clock=clock, queues=self.queues, settings=settings)
         self.clock = clock
         self.bc = self.pipeline.business_central
@@ -133,7 +133,7 @@ def stamp(document: Document) -> datetime:
 
 def with_stamps(change: Callable[[int, datetime], datetime], *, orders: int = 36) -> list[CompanyData]:
     """The sample's orders with other stamps, by place and stamp."""
-    data = copy.deepcopy(some(orders=orders, invoices=0)[:1])
+    data = copy.deepcopy(some(orders=orders, invoices=0, posted=False)[:1])
     for place, order in enumerate(data[0].orders):
         order.header["lastModifiedDateTime"] = change(place, stamp(order))
     return data
@@ -536,6 +536,7 @@ class Backfilling(World):
 def go_through(plan: Plan) -> Backfilling:
     data = five_documents()
     data[0].documents["purchaseInvoices"] = []
+    data[0].history = {}
     first, second, third, _ = data[0].orders
     # Equal stamps, at the edge of the first page.
     for order in (second, third):

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from connector.decisions.states import Status
 from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
 from connector.flows.overview import Overview, overview
+from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.units import decode_unit
 from connector.ports import SeededRandomness, SystemClock
@@ -116,12 +118,12 @@ def test_status_shows_every_document_in_its_state_and_why_some_are_parked(desk: 
         ]
         for one in desk.seen.entities
     }
-    assert sum(row[0] for row in shown.values()) == 40
+    assert sum(row[0] for row in shown.values()) == 50
     assert [row[:2] for row in feeds] == [["us", feed.value] for feed in Feed]
     for row, one in zip(feeds, desk.seen.feeds, strict=True):
         assert row[2] == (one.known_up_to.strftime("%Y-%m-%d %H:%M:%S") if one.known_up_to else "-")
         assert row[3] == "polls: webhooks are off"
-    assert done.stdout.count("not yet compared to the end") == 2
+    assert done.stdout.count("not yet compared to the end") == len(Entity)
     causes = {(one.entity.value, cause): count for one in desk.seen.entities for cause, count in one.causes.items()}
     assert causes
     for (entity, cause), count in causes.items():
@@ -131,12 +133,12 @@ def test_status_shows_every_document_in_its_state_and_why_some_are_parked(desk: 
 def test_the_trail_of_a_number_shows_each_step_and_that_the_chain_is_whole(desk: Desk) -> None:
     done = desk.run("trail", "106001")
     assert done.returncode == 0, done.stderr
-    order, *invoices = done.stdout.split("purchaseInvoices")
+    order, *others = re.split(f"{Entity.PURCHASE_INVOICE}|{Entity.RECEIPT}", done.stdout)
     assert "purchaseOrders 106001 in us" in order
     steps = [line.split("│")[3].strip() for line in order.splitlines() if line.count("│") == 6]
     assert [step for step in steps if step] == ["seen", "intent", "staged"]
-    assert invoices, "the invoice of the order is found by the order's number"
-    assert done.stdout.count("The chain of events is whole.") == 1 + len(invoices)
+    assert len(others) == 2, "the invoice and the receipt of the order are found by the order's number"
+    assert done.stdout.count("The chain of events is whole.") == 1 + len(others)
 
 
 def test_a_number_with_brackets_is_shown_as_it_is(desk: Desk) -> None:
@@ -304,7 +306,10 @@ def test_while_one_runs_or_just_after_it_was_killed_a_second_is_told_so(office: 
     [
         (("--entity", "purchaseOrders", "--from", "yesterday"), "yesterday is no day. Give it as year-month-day"),
         (("--entity", "purchaseOrders", "--from", "2026-02-30"), "2026-02-30 is no day"),
-        (("--entity", "orders", "--from", "2026-01-01"), "it has purchaseInvoices, purchaseOrders."),
+        (
+            ("--entity", "orders", "--from", "2026-01-01"),
+            "it has purchaseCreditMemos, purchaseInvoices, purchaseOrders, purchaseReceipts.",
+        ),
         (
             ("--entity", "purchaseOrders", "--from", "2026-01-01", "--company", "fr"),
             "There is no company fr in the settings; they have us.",

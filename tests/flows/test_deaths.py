@@ -55,7 +55,7 @@ def assert_carried_once(landscape: Landscape) -> None:
 
 @pytest.fixture
 def landscape() -> Landscape:
-    return Landscape(lambda: datetime.now(UTC), data=some(orders=15, invoices=5)[:1])
+    return Landscape(lambda: datetime.now(UTC), data=some(orders=15, invoices=5, posted=False)[:1])
 
 
 def in_the_middle_of_a_write(sandbox: Sandbox) -> bool:

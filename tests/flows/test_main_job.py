@@ -21,7 +21,7 @@ from tests.flows.pipeline import (
     Pipeline,
     some,
 )
-from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LINE
+from tests.sandbox.servicenow.desk import INVOICE, INVOICE_LINE, ORDER, ORDER_LINE, RECEIPT
 
 LINES = "sn_shop_purchase_order_line"
 OPEN_ORDER, DRAFT_ORDER = "106002", "106008"
@@ -175,11 +175,11 @@ def test_business_central_is_only_ever_read() -> None:
     assert not any("accounts" in sent.path and sent.method != "GET" for sent in pipeline.wire.requests)
 
 
-def test_servicenow_is_written_only_through_the_four_staging_tables() -> None:
+def test_servicenow_is_written_only_through_the_staging_tables_of_the_profile() -> None:
     pipeline = carried()
     assert {sent.path for sent in pipeline.wire.to(SN_HOST, method="POST")} == {TOKEN, "/api/now/v1/batch"}
     assert {sent.method for sent in pipeline.wire.to(SN_HOST)} == {"GET", "POST"}
-    assert {row.table for row in pipeline.sent_rows()} == {ORDER, ORDER_LINE, INVOICE, INVOICE_LINE}
+    assert {row.table for row in pipeline.sent_rows()} == {ORDER, ORDER_LINE, INVOICE, INVOICE_LINE, RECEIPT}
 
 
 def test_no_row_carries_a_state_an_approval_or_a_posting() -> None:

@@ -11,7 +11,7 @@ from connector.storage.ledger import TABLE
 from connector.storage.ledger_rows import event_properties
 from connector.storage.ports import Delete, Replace
 from tests.flows.expectation import expectations
-from tests.flows.pipeline import BATCH, DE, INVOICES, ORDERS, SN_HOST, US, Pipeline, Sent, rows_in, some, where
+from tests.flows.pipeline import BATCH, DE, ENTITIES, ORDERS, SN_HOST, US, Pipeline, Sent, rows_in, some, where
 
 
 def test_a_staged_document_was_seen_intended_and_staged_in_this_order() -> None:
@@ -19,7 +19,7 @@ def test_a_staged_document_was_seen_intended_and_staged_in_this_order() -> None:
     pipeline.run()
     for id_, expected in expectations(pipeline.landscape).items():
         company = US if expected.erp_source == "BC-US" else DE
-        entity = ORDERS if expected.kind == "order" else INVOICES
+        entity = ENTITIES[expected.kind]
         events = pipeline.trail(company, id_, entity=entity)
         actions = [event.action for event in events]
         assert actions == (["seen", "intent", "staged"] if expected.fate == "staged" else ["seen", "waiting"])

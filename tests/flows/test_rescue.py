@@ -17,7 +17,7 @@ QUARTER_HOUR = 15 * 60
 
 
 def small(*, invoices: int = 3) -> Pipeline:
-    return Pipeline(data=some(orders=6, invoices=invoices)[:1])
+    return Pipeline(data=some(orders=6, invoices=invoices, posted=False)[:1])
 
 
 def drop_messages(pipeline: Pipeline) -> int:

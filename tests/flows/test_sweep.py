@@ -75,7 +75,7 @@ def test_a_sweep_without_edits_sends_nothing_and_says_what_it_compared() -> None
     calls = pipeline.bc_exchange.counts["GET"]
     sweep_and_work(pipeline)
     assert pipeline.sn_exchange.counts["POST"] == written
-    assert pipeline.bc_exchange.counts["GET"] - calls == 6, "lists, open documents, set-up and lines of the fingerprint"
+    assert pipeline.bc_exchange.counts["GET"] - calls == 9, "lists, open documents, set-up and lines of the fingerprint"
     kept = record(pipeline)
     released = sum(one.header["status"] == "Open" for one in pipeline.landscape.data[0].orders)
     assert (kept.position, kept.compared, kept.changed, kept.cheap, kept.calls) == ("", released, 0, 0, 4)

@@ -66,6 +66,7 @@ class Landscape:
             "POLL_SCHEDULE": "*/15 * * * * *",
             "SWEEP_SCHEDULE": "30 */15 * * * *",
             "RESCUE_SCHEDULE": "0 */5 * * * *",
+            "TRACK_SCHEDULE": "45 */5 * * * *",
             "RENEW_SCHEDULE": "0 17 * * * *",
             "DOCUMENTS_QUEUE": "documents",
             "BC_URL": f"{bc_url}/v2.0/{bc.tenant}/{bc.environment}",

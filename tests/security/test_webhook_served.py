@@ -25,7 +25,7 @@ from tests.sandbox.running import Sandbox, running_sandbox
 
 pytestmark = [pytest.mark.azurite, pytest.mark.host]
 
-NO_TIMER = {name: "0 0 0 1 1 *" for name in ("POLL_SCHEDULE", "SWEEP_SCHEDULE", "RESCUE_SCHEDULE", "RENEW_SCHEDULE")}
+NO_TIMER = {f"{timer}_SCHEDULE": "0 0 0 1 1 *" for timer in ("POLL", "SWEEP", "RESCUE", "TRACK", "RENEW")}
 # The host's port is known only once it runs, and only the key in the address matters to the app.
 ADDRESS = {"WEBHOOK_URL": "http://127.0.0.1/api/bc"}
 QUIET = {

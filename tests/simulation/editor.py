@@ -16,7 +16,7 @@ from tests.sandbox.business_central.errors import Refusal
 from tests.sandbox.business_central.records import Line
 from tests.simulation.world import World
 
-ORDERS, INVOICES = "purchaseOrders", "purchaseInvoices"
+ORDERS, INVOICES, RECEIPTS = "purchaseOrders", "purchaseInvoices", "purchaseReceipts"
 DEPARTMENTS = ("ADM", "PROD", "SALES")
 MOST_ORDERS = 5
 
@@ -44,7 +44,7 @@ class Editor:
                     self._world.late |= {*self._ids(ORDERS), *self._ids(INVOICES)}
                 act(self)
                 if late:
-                    self._world.late |= set(self._ids(INVOICES))
+                    self._world.late |= {*self._ids(INVOICES), *self._ids(RECEIPTS)}
         except (Refusal, LookupError):
             return
         self.done.append(act.__name__.strip("_"))
@@ -90,7 +90,8 @@ class Editor:
 
     def _remove_line(self) -> None:
         order, line = self._some_line()
-        if len(order.lines) > 1:
+        # Business Central keeps lines of which goods were received.
+        if len(order.lines) > 1 and not line.values["receivedQuantity"]:
             self._bc.remove_line(self._company, order.id, _sequence(line))
 
     def _release(self) -> None:

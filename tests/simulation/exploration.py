@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.simulation.stage import MODES, Cue, Mode, Plan, Stage, cued
+from tests.simulation.stage import MODES, Cue, Mode, Plan, Stage, cued, only_reads
 
 Scenario = Callable[[Plan], Stage]
 """Builds a fresh world on a stage with this plan, runs it to rest (restarting what died), asserts, returns the stage."""
@@ -19,9 +19,13 @@ class Explored:
     effects: frozenset[str]
 
 
-def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES) -> Explored:
+def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES, reads_once: bool = False) -> Explored:
     """Runs the scenario under every schedule of up to `depth` disturbances. An error that comes out carries, as a note,
-    the cues that bring it back."""
+    the cues that bring it back.
+
+    `reads_once`: what only reads is disturbed once, before it happens. It leaves nothing behind: whether the answer or the
+    request was lost makes no difference, and a death after it is a death after the effect before it.
+    """
     names: set[str] = set()
     count = 0
 
@@ -41,8 +45,10 @@ def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES
             # What follows a disturbance has effects of its own, the recovery's.
             after = cues[-1].at if cues else 0
             for number in range(after + 1, len(stage.effects) + 1):
+                read = only_reads(stage.effects[number - 1])
                 for mode in modes:
-                    run((*cues, Cue(number, mode)))
+                    if mode == "fail_before" or not (read and reads_once):
+                        run((*cues, Cue(number, mode)))
 
     run(())
     return Explored(count, frozenset(names))

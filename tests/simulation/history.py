@@ -7,14 +7,15 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 
-from tests.flows.pipeline import INVOICES, ORDERS, US
+from tests.flows.pipeline import INVOICES, ORDERS, US, part_of
 from tests.sandbox.sample import CompanyData, companies
 from tests.simulation.stage import Plan, Stage, undisturbed
 from tests.simulation.world import World
 
 
 def five_documents() -> list[CompanyData]:
-    """Two released orders, a draft, an open invoice that bills it, and an order whose payment term has no translation."""
+    """Two released orders, a draft, an open invoice that bills it, an order whose payment term has no translation, and their
+    receipts."""
     return _fresh(_five_documents())
 
 
@@ -34,8 +35,7 @@ def _five_documents() -> list[CompanyData]:
         order for order in company.orders if 2 <= len(order.lines) <= 4 and order.header["vendorNumber"] != "50000"
     ]
     released = [order for order in small if order.header["status"] == "Open"][:2]
-    company.documents = {ORDERS: [*released, orders["106006"], orders["106035"]], INVOICES: [invoice]}
-    return [company]
+    return [part_of(company, [*released, orders["106006"], orders["106035"]], [invoice])]
 
 
 def go_through(plan: Plan) -> Stage:
@@ -76,7 +76,7 @@ def _two_orders() -> list[CompanyData]:
 
 def let_vanish(plan: Plan) -> Stage:
     """Two orders are staged; then one is received and invoiced in full, and somebody deletes the other. The plan holds from
-    there on. Asserts that the first stands as it was with its invoice beside it, and that the second is cancelled."""
+    there on. Asserts that the first stands as it was, its receipt and invoice beside it, and that the second is cancelled."""
     world = World(_fresh(_two_orders()), undisturbed)
     world.rest()
     posted, deleted = world.landscape.data[0].orders
@@ -94,5 +94,5 @@ def let_vanish(plan: Plan) -> Stage:
     world.rest()
     assert world.differences() == []
     ends = {id_: state.outcome for id_, state in world.ledger_states().items()}
-    assert ends == {posted.id: "invoiced", deleted.id: "cancelled", made.invoice: "staged"}
+    assert ends == {posted.id: "invoiced", deleted.id: "cancelled", made.invoice: "staged", made.receipt: "staged"}
     return world.stage

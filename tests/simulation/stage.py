@@ -207,3 +207,9 @@ class Stage:
 
     def _last(self, number: int) -> list[tuple[int, str]]:
         return list(enumerate(self.effects, start=1))[max(0, number - 20) : number]
+
+
+def only_reads(effect: str) -> bool:
+    """Whether the effect can have changed nothing; most effects are reads."""
+    _, _, alone = effect.rpartition(": ")
+    return alone.startswith(("tables.read", "tables.query", "queues.count", "clock.sleep", "http GET"))

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from connector.flows.overview import overview
+from connector.flows.watch import Watched
+from connector.model.feeds import Feed
 from tests.flows.pipeline import US
 from tests.simulation.editor import Editor
 from tests.simulation.history import five_documents
@@ -70,10 +72,15 @@ def test_thirty_days_without_anybody() -> None:
     documents = len(world.ledger_states())
     looked_at = world.looked_at()
     assert rows["ledger"] <= FIXED_ROWS * documents + STEPS * (documents + looked_at)
-    assert rows["cursors"] == 5 + 2, "a poll for each feed, a sweep for each entity"
+    assert rows["cursors"] == 5 + 4 + 2, "a poll for each feed, a sweep for each entity, one for each tracked table"
     assert rows["subscriptions"] <= 2 * 5
     assert rows["gates"] <= 3 + 2
     print(f"30 days: {documents} documents, {len(editor.done)} edits, rows {dict(rows)}")
+
+
+def subscribed(world: World) -> list[Watched]:
+    """How orders and invoices are watched."""
+    return [one for one in overview(world.process()).feeds if one.feed in (Feed.ORDERS, Feed.INVOICES)]
 
 
 def hours(world: World) -> list[float]:
@@ -109,7 +116,7 @@ def test_what_nobody_can_hear_is_told_and_heals_by_itself() -> None:
     good = webhooks.post.carrier
     timetable = Timetable(world, poll=120)
     timetable.run(2 * HOUR)
-    assert [one.live.mode for one in overview(world.process()).feeds if one.feed.carried] == ["notified"] * 2
+    assert [one.live.mode for one in subscribed(world)] == ["notified"] * 2
 
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nothing gets through", request=request)
@@ -117,17 +124,17 @@ def test_what_nobody_can_hear_is_told_and_heals_by_itself() -> None:
     webhooks.post.carrier = away
     timetable.every(2 * HOUR, editor.edit)
     timetable.run(2.5 * DAY)
-    alarmed = [one for one in overview(world.process()).feeds if one.feed.carried]
+    alarmed = subscribed(world)
     assert all(one.live.alarm or one.live.mode == "polling" for one in alarmed)
     # To an hour after the last edit, so that a sweep has seen it.
     timetable.run(1.5 * DAY + HOUR)
-    lost = [one for one in overview(world.process()).feeds if one.feed.carried]
+    lost = subscribed(world)
     assert [one.live.mode for one in lost] == ["polling"] * 2
     assert all(one.live.why for one in lost)
     assert wrong(world) == []
     webhooks.post.carrier = good
     timetable.run(2 * HOUR)
-    back = [one for one in overview(world.process()).feeds if one.feed.carried]
+    back = subscribed(world)
     assert [one.live.mode for one in back] == ["notified"] * 2
     assert not any(one.live.alarm for one in back)
     assert wrong(world) == []

@@ -13,6 +13,7 @@ from connector.flows.detect import poll_all
 from connector.flows.renew import renew_all
 from connector.flows.rescue import rescue_all
 from connector.flows.sweep import sweep_all
+from connector.flows.track import track_all
 from tests.simulation.world import World
 
 HOUR = 3600.0
@@ -20,10 +21,17 @@ DAY = 24 * HOUR
 
 
 class Timetable:
-    """Runs a world by the clock. `poll`, `sweep`, `rescue`, `renew`: seconds between the ticks of the timers."""
+    """Runs a world by the clock. `poll`, `sweep`, `rescue`, `renew`, `track`: seconds between the ticks of the timers."""
 
     def __init__(
-        self, world: World, *, poll: float = 15.0, sweep: float = 900.0, rescue: float = 300.0, renew: float = HOUR
+        self,
+        world: World,
+        *,
+        poll: float = 15.0,
+        sweep: float = 900.0,
+        rescue: float = 300.0,
+        renew: float = HOUR,
+        track: float = 300.0,
     ) -> None:
         self._world = world
         self._due: list[tuple[datetime, int, float, Callable[[], object]]] = []
@@ -32,6 +40,7 @@ class Timetable:
         self.every(sweep, lambda: sweep_all(world.process()))
         self.every(rescue, lambda: rescue_all(world.process()))
         self.every(renew, lambda: renew_all(world.process()))
+        self.every(track, lambda: track_all(world.process()))
 
     def every(self, seconds: float, act: Callable[[], object]) -> None:
         """Does this now and then again every so many seconds."""

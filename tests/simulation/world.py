@@ -31,7 +31,7 @@ from tests.sandbox.clock import VirtualClock
 from tests.sandbox.landscape import KEYS, Landscape
 from tests.sandbox.storage import MemoryQueues, MemoryTables
 from tests.simulation.queue_host import QueueHost
-from tests.simulation.stage import Plan, Stage, Turns, WorldStopped, undisturbed
+from tests.simulation.stage import Plan, Stage, Turns, WorldStopped, only_reads, undisturbed
 from tests.simulation.staged import StagedClock, StagedQueues, StagedTables, StagedTransport
 
 TICK = 300.0
@@ -42,6 +42,7 @@ TARGETS = {
     "sn_shop_purchase_order_line": ("purchase_order", "erp_line_number"),
     "sn_shop_invoice": ("erp_source", "external_invoice_number"),
     "sn_shop_invoice_line": ("invoice", "erp_line_number"),
+    "sn_shop_receipt": ("erp_source", "erp_gr_number", "purchase_order_line"),
 }
 
 
@@ -181,6 +182,8 @@ class World:
         states = self.states()
         for id_, document in expected.items():
             status = states.get(id_)
+            if document.fate == "held" and status in (Status.DONE, Status.WAITING):
+                continue
             if status is None or fates.get(status) != document.fate:
                 report.append(f"{document.number} is {status} instead of {document.fate}")
         rows = self.ledger_states() if gone else {}
@@ -238,7 +241,7 @@ class Invariants:
     def check(self) -> None:
         """Raises AssertionError with what does not hold."""
         world = self._world
-        if _only_read(world.stage.effects[-1]) or "ledger" not in world.tables.tables():
+        if only_reads(world.stage.effects[-1]) or "ledger" not in world.tables.tables():
             return
         self._trails()
         self._written_ahead()
@@ -299,9 +302,3 @@ class Invariants:
             if is_http and address.startswith("api.businesscentral.") and method != "GET":
                 assert "/api/v2.0/subscriptions" in address, f"Business Central received {method} {address}"
         self._checked = len(self._world.stage.effects)
-
-
-def _only_read(effect: str) -> bool:
-    """Whether the effect can have changed nothing; most effects are reads."""
-    _, _, alone = effect.rpartition(": ")
-    return alone.startswith(("tables.read", "tables.query", "queues.count", "clock.sleep", "http GET"))

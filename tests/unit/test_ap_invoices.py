@@ -196,7 +196,12 @@ def test_the_shipped_invoice_route_fits() -> None:
 
 def test_what_does_not_fit_is_said() -> None:
     profile = load_profile("source_to_pay")
-    assert len(misfits("purchaseOrders", profile.routes["purchaseOrders"])) == 3
+    assert "invoices and credit memos only" in misfits("purchaseOrders", profile.routes["purchaseOrders"])[0]
+    assert misfits("purchaseCreditMemos", profile.routes["purchaseCreditMemos"]) == []
+    elsewhere = profile.routes["purchaseInvoices"].model_copy(
+        update={"header": profile.routes["purchaseOrders"].header, "tax": profile.routes["purchaseOrders"].line}
+    )
+    assert len(misfits("purchaseInvoices", elsewhere)) == 3
     route = profile.routes["purchaseInvoices"]
     assert "no place" in misfits("purchaseInvoices", route.model_copy(update={"allocation": route.line}))[0]
 
@@ -207,7 +212,7 @@ def test_a_profile_that_does_not_fit_is_refused_at_start(tmp_path: Path) -> None
     path.write_text(
         shipped.replace("[routes.purchaseOrders]", '[routes.purchaseOrders]\ndoor = "ap_invoice"', 1), "utf-8"
     )
-    with pytest.raises(SettingsFault, match=r"routes\.purchaseOrders.*purchase invoices only"):
+    with pytest.raises(SettingsFault, match=r"routes\.purchaseOrders.*invoices and credit memos only"):
         build(load_settings(environment(PROFILE=str(path))))
 
 

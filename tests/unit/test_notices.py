@@ -28,6 +28,7 @@ SEEN = parse_stamp(STAMP)
 ID, OTHER_ID = "7253cc12-5580-f111-8070-7c1e52167ef6", "7253cc12-5580-f111-8070-7c1e52167ef7"
 SECOND = COMPANY.model_copy(update={"key": "de", "id": "abcdefab-3333-3333-3333-333333333333"})
 WATCHED = [(company, feed) for company in (COMPANY, SECOND) for feed in Feed]
+CARRIED = frozenset({Feed.ORDERS, Feed.INVOICES})
 ORDERS, VENDORS = Scope("us", Feed.ORDERS), Scope("us", Feed.VENDORS)
 RESOURCE = f"/api/v2.0/companies({COMPANY.id})/purchaseOrders({ID})"
 
@@ -46,7 +47,7 @@ def entry(feed: Feed = Feed.ORDERS, **changes: Any) -> dict[str, Any]:
 
 
 def read(body: bytes, encoding: str = "") -> Notices:
-    return read_notices(body, encoding, WATCHED, [KEY, BEFORE], NOW)
+    return read_notices(body, encoding, WATCHED, CARRIED, [KEY, BEFORE], NOW)
 
 
 def told(*entries: Any) -> Notices:
@@ -167,7 +168,7 @@ def test_what_is_right_for_one_scope_is_forged_for_another_in_the_same_body() ->
 def test_a_feed_that_is_not_watched_is_unknown() -> None:
     body = json.dumps({"value": [entry(), entry(Feed.INVOICES)]}).encode()
     watched = [(COMPANY, Feed.INVOICES)]
-    found = read_notices(body, "", watched, [KEY], NOW)
+    found = read_notices(body, "", watched, CARRIED, [KEY], NOW)
     assert set(found.references) == {Scope("us", Feed.INVOICES)}
     assert found.dropped == {"unknown": 1}
 

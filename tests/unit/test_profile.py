@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from connector.errors import SettingsFault
 from connector.model.documents import Entity
-from connector.model.profile import Profile, StagingTable, Translations
+from connector.model.profile import Profile, Translations
+from connector.model.staging import StagingTable
 from connector.named_files import load_profile, load_translations
 
 SMALL = """
@@ -69,7 +70,7 @@ def tables(profile: Profile) -> list[StagingTable]:
     return [table for route in profile.routes.values() for table in route.tables]
 
 
-def test_the_shipped_profile_carries_orders_and_invoices() -> None:
+def test_the_shipped_profile_carries_every_entity() -> None:
     profile = load_profile("source_to_pay")
     assert set(profile.routes) == {entity.value for entity in Entity}
     assert [table.table for table in tables(profile)] == [
@@ -77,6 +78,9 @@ def test_the_shipped_profile_carries_orders_and_invoices() -> None:
         "sn_fcms_intg_imp_order_line",
         "sn_spend_intg_imp_invoice",
         "sn_spend_intg_imp_invoice_line",
+        "sn_spend_intg_imp_invoice",
+        "sn_spend_intg_imp_invoice_line",
+        "sn_fcms_intg_imp_receipt",
     ]
 
 
@@ -140,7 +144,11 @@ def test_an_allocation_table_comes_after_the_lines(tmp_path: Path) -> None:
         ('translate = "units"', 'translate = "sizes"', "columns.u_unit.translate"),
         ('translate = "units"', 'translate = "locations"', "missing_translation says nothing about: locations"),
         ('translate = "units"', 'lookup = "units"', "columns.u_unit.lookup"),
-        ('key = ["u_number", "u_line"]', 'key = ["u_number", "u_row"]', "key columns without a rule: u_row"),
+        (
+            'key = ["u_number", "u_line"]',
+            'key = ["u_number", "u_row"]',
+            "key columns without a rule, or optional: u_row",
+        ),
         ('key = ["u_number"]', "key = []", "header.key"),
         ('eligible = ["Open"]', "eligible = []", "eligible"),
         ('units = "same"', 'units = "guess"', "missing_translation.units"),
@@ -158,6 +166,18 @@ def test_a_fault_in_a_profile_is_named_by_its_place(tmp_path: Path, old: str, ne
         from_text(tmp_path, SMALL.replace(old, new))
     assert named in str(fault.value)
     assert "own.toml" in str(fault.value)
+
+
+def test_a_fault_in_a_profile_is_named_by_its_line(tmp_path: Path) -> None:
+    wrong = SMALL.replace('value = "line.sequence", max = 40', 'value = "line.sequence", max = 0')
+    (line,) = (number for number, text in enumerate(wrong.splitlines(), start=1) if "max = 0" in text)
+    with pytest.raises(SettingsFault, match=rf"columns\.u_line\.max \(line {line}\): "):
+        from_text(tmp_path, wrong)
+    lines = SMALL.splitlines()
+    without = "\n".join(text for text in lines if not text.startswith("code ="))
+    header = without.splitlines().index("[suppliers]") + 1
+    with pytest.raises(SettingsFault, match=rf"suppliers\.code \(line {header}\): "):
+        from_text(tmp_path, without)
 
 
 def test_percentages_of_an_allocation_key_are_exact(tmp_path: Path) -> None:

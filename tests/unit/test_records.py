@@ -8,7 +8,7 @@ import pytest
 
 from connector.decisions.answers import judge_record
 from connector.decisions.records import judge_kept, record_id, unlike
-from connector.model.profile import StagingTable
+from connector.model.staging import StagingTable
 
 TABLE = StagingTable.model_validate(
     {

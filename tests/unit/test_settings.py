@@ -354,6 +354,7 @@ def test_the_sample_names_every_setting_that_exists() -> None:
         "RENEW_SCHEDULE",
         "RESCUE_SCHEDULE",
         "SWEEP_SCHEDULE",
+        "TRACK_SCHEDULE",
         "AZUREWEBJOBSSTORAGE",
         "FUNCTIONS_WORKER_RUNTIME",
         "PYTHON_THREADPOOL_THREAD_COUNT",

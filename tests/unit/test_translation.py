@@ -8,13 +8,15 @@ import pytest
 
 from connector.decisions.translation import translate
 from connector.errors import Reason
-from connector.model.profile import Profile, Translations, TranslationTable
+from connector.model.profile import Profile, Translations
+from connector.model.staging import TranslationTable
 from connector.named_files import load_profile
 
 TABLES: tuple[TranslationTable, ...] = get_args(TranslationTable)
 CODES = {
     "payment_terms": "PAYMENT_TERM_NOT_TRANSLATED",
     "units": "UNIT_NOT_TRANSLATED",
+    "tax_types": "TAX_TYPE_NOT_TRANSLATED",
     "tax_codes": "TAX_CODE_NOT_TRANSLATED",
     "accounts": "ACCOUNT_NOT_TRANSLATED",
     "cost_centres": "COST_CENTRE_NOT_TRANSLATED",

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from connector.business_central.canonical import Codes, canonical, unknown_ids
 from connector.business_central.odata import BLANK_GUID
 from connector.business_central.selection import LINES, SELECTED, SELECTED_LINE, expansion
-from connector.business_central.wire import Codes, canonical, unknown_ids
 from connector.errors import DocumentFault
 from connector.model.documents import DimensionValue, Document, Entity
 from connector.model.money import loads
@@ -60,7 +60,41 @@ INVOICE = """
    "dimensionSetLines": []}],
  "dimensionSetLines": []}
 """
-TEXTS = {Entity.PURCHASE_ORDER: ORDER, Entity.PURCHASE_INVOICE: INVOICE}
+
+CREDIT_MEMO = """
+{"id": "2773153c-6329-f111-8340-000d3a11d3d8", "number": "109001", "creditMemoDate": "2026-04-01", "postingDate": "2026-04-02",
+ "dueDate": "2026-04-01", "vendorCreditMemoNumber": "CM-77", "vendorNumber": "20000", "vendorName": "First Up Consultants",
+ "currencyCode": "EUR", "pricesIncludeTax": false, "paymentTermsId": "0a4a41a0-7b01-f111-a1fd-7ced8d2674f8",
+ "invoiceId": "1773153c-6329-f111-8340-000d3a11d3d8", "invoiceNumber": "108029", "discountAmount": 0,
+ "totalAmountExcludingTax": 9.5, "totalTaxAmount": 1.81, "totalAmountIncludingTax": 11.31, "status": "Corrective",
+ "lastModifiedDateTime": "2026-04-02T08:00:00Z",
+ "purchaseCreditMemoLines": [
+  {"id": "9d46f200-9580-f111-8070-0022483430dd", "sequence": 10000, "lineType": "Account", "lineObjectNumber": "8240",
+   "description": "Freight", "unitOfMeasureCode": "", "quantity": 1, "unitCost": 9.5, "amountExcludingTax": 9.5,
+   "invoiceDiscountAllocation": 0, "netAmount": 9.5, "taxCode": "VAT19", "taxPercent": 19, "netTaxAmount": 1.81,
+   "locationId": "11111111-0000-0000-0000-000000000001", "dimensionSetLines": []}],
+ "dimensionSetLines": [{"code": "DEPARTMENT", "valueCode": "SALES"}]}
+"""
+
+RECEIPT = """
+{"id": "3773153c-6329-f111-8340-000d3a11d3d8", "number": "107031", "invoiceDate": "2026-07-15", "postingDate": "2026-07-20",
+ "vendorNumber": "20000", "vendorName": "First Up Consultants", "currencyCode": "", "orderNumber": "106001",
+ "lastModifiedDateTime": "2026-07-20T08:00:00Z",
+ "purchaseReceiptLines": [
+  {"id": "ad46f200-9580-f111-8070-0022483430dd", "sequence": 10000, "lineType": "G_x002F_L_x0020_Account",
+   "lineObjectNumber": "8240", "description": "Freight", "unitOfMeasureCode": "", "unitCost": 9.5, "quantity": 2,
+   "expectedReceiptDate": "0001-01-01", "dimensionSetLines": []},
+  {"id": "bd46f200-9580-f111-8070-0022483430dd", "sequence": 20000, "lineType": "_x0020_", "lineObjectNumber": "",
+   "description": "Back door", "unitOfMeasureCode": "", "unitCost": 0, "quantity": 0, "expectedReceiptDate": "0001-01-01",
+   "dimensionSetLines": []}],
+ "dimensionSetLines": []}
+"""
+TEXTS = {
+    Entity.PURCHASE_ORDER: ORDER,
+    Entity.PURCHASE_INVOICE: INVOICE,
+    Entity.CREDIT_MEMO: CREDIT_MEMO,
+    Entity.RECEIPT: RECEIPT,
+}
 
 
 def row(entity: Entity = Entity.PURCHASE_ORDER) -> dict[str, Any]:
@@ -85,7 +119,7 @@ def faults(body: Mapping[str, Any], entity: Entity = Entity.PURCHASE_ORDER) -> s
 def changed_line(entity: Entity = Entity.PURCHASE_ORDER, **changes: Any) -> dict[str, Any]:
     """A record with its first line changed; a property given as ... is left out."""
     body = row(entity)
-    lines = body[LINES[entity][0]]
+    lines = body[LINES[entity]]
     lines[0] = {name: value for name, value in (lines[0] | changes).items() if value is not ...}
     return body
 
@@ -149,6 +183,36 @@ def test_an_invoice_becomes_a_canonical_document() -> None:
     assert (line.unit_cost, line.header_discount_share) == (Decimal("11.9"), Decimal("1.5"))
 
 
+def test_a_credit_memo_names_the_invoice_it_takes_back() -> None:
+    document = read(row(Entity.CREDIT_MEMO), Entity.CREDIT_MEMO)
+    assert (document.status, document.payment_terms, document.vendor_invoice_number) == (
+        "Corrective",
+        "1M(8D)",
+        "CM-77",
+    )
+    assert (document.applies_to_id, document.applies_to_number) == ("1773153c-6329-f111-8340-000d3a11d3d8", "108029")
+    assert (document.net_total, document.gross_total, document.order_number) == (Decimal("9.5"), Decimal("11.31"), "")
+    assert [(line.location, line.net_amount, line.expected_receipt) for line in document.lines] == [
+        ("MAIN", Decimal("9.5"), None)
+    ]
+
+
+def test_a_credit_memo_that_is_applied_to_nothing_names_nothing() -> None:
+    body = row(Entity.CREDIT_MEMO) | {"invoiceId": BLANK_GUID, "invoiceNumber": ""}
+    document = read(body, Entity.CREDIT_MEMO)
+    assert (document.applies_to_id, document.applies_to_number) == ("", "")
+
+
+def test_a_receipt_is_posted_has_no_amounts_and_calls_its_lines_like_the_others_do() -> None:
+    document = read(row(Entity.RECEIPT), Entity.RECEIPT)
+    assert (document.status, document.order_number, document.currency) == ("Posted", "106001", "USD")
+    assert (document.net_total, document.tax_total, document.gross_total) == (0, 0, 0)
+    assert [(line.type, line.sequence, line.quantity, line.net_amount) for line in document.lines] == [
+        ("Account", 10000, 2, 0),
+        ("Comment", 20000, 0, 0),
+    ]
+
+
 def test_properties_nobody_asked_for_are_ignored() -> None:
     assert read(row() | {"newInBc30": {"deep": [1]}}) == read(row())
     assert read(changed_line(newInBc30=None)) == read(row())
@@ -156,14 +220,14 @@ def test_properties_nobody_asked_for_are_ignored() -> None:
 
 @pytest.mark.parametrize("entity", Entity)
 def test_every_property_that_is_asked_for_must_be_there(entity: Entity) -> None:
-    names = [*SELECTED[entity].split(","), LINES[entity][0], "dimensionSetLines"]
+    names = [*SELECTED[entity].split(","), LINES[entity], "dimensionSetLines"]
     silent = [name for name in names if _reads(without(entity, name), entity)]
     assert silent == []
 
 
 @pytest.mark.parametrize("entity", Entity)
 def test_every_property_of_a_line_that_is_asked_for_must_be_there(entity: Entity) -> None:
-    names = [*SELECTED_LINE.format(cost=LINES[entity][1]).split(","), "dimensionSetLines"]
+    names = [*SELECTED_LINE[entity].split(","), "dimensionSetLines"]
     silent = [name for name in names if _reads(changed_line(entity, **{name: ...}), entity)]
     assert silent == []
 
@@ -279,33 +343,35 @@ def test_the_cost_of_an_order_is_not_taken_from_the_lines_of_an_invoice() -> Non
 @pytest.mark.parametrize("entity", Entity)
 def test_all_that_is_read_is_asked_for(entity: Entity) -> None:
     """The answer to the query the reader sends holds only what was selected, and that is enough."""
-    lines, cost = LINES[entity]
+    lines = LINES[entity]
     assert expansion(entity) == (
-        f"{lines}($select={SELECTED_LINE.format(cost=cost)};$expand=dimensionSetLines($select=code,valueCode)),"
+        f"{lines}($select={SELECTED_LINE[entity]};$expand=dimensionSetLines($select=code,valueCode)),"
         "dimensionSetLines($select=code,valueCode)"
     )
     selected = {*SELECTED[entity].split(","), lines, "dimensionSetLines"}
-    line_names = {*SELECTED_LINE.format(cost=cost).split(","), "dimensionSetLines"}
+    line_names = {*SELECTED_LINE[entity].split(","), "dimensionSetLines"}
     body = {name: value for name, value in row(entity).items() if name in selected}
     body[lines] = [{name: value for name, value in line.items() if name in line_names} for line in body[lines]]
     assert read(body, entity) == read(row(entity), entity)
 
 
 def test_codes_that_are_all_known_need_no_new_book() -> None:
-    assert not unknown_ids(row(), CODES)
-    assert not unknown_ids(row(Entity.PURCHASE_INVOICE), CODES)
+    assert not unknown_ids(row(), Entity.PURCHASE_ORDER, CODES)
+    assert not unknown_ids(row(Entity.PURCHASE_INVOICE), Entity.PURCHASE_INVOICE, CODES)
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("entity", "body"),
     [
-        row() | {"paymentTermsId": "99999999-0000-0000-0000-000000000000"},
-        changed_line(locationId="99999999-0000-0000-0000-000000000000"),
-        changed_line(Entity.PURCHASE_INVOICE, locationId="99999999-0000-0000-0000-000000000000"),
+        (Entity.PURCHASE_ORDER, row() | {"paymentTermsId": "99999999-0000-0000-0000-000000000000"}),
+        *(
+            (entity, changed_line(entity, locationId="99999999-0000-0000-0000-000000000000"))
+            for entity in (Entity.PURCHASE_ORDER, Entity.PURCHASE_INVOICE, Entity.CREDIT_MEMO)
+        ),
     ],
 )
-def test_an_unknown_location_or_payment_term_asks_for_a_new_book(body: Mapping[str, Any]) -> None:
-    assert unknown_ids(body, CODES)
+def test_an_unknown_location_or_payment_term_asks_for_a_new_book(entity: Entity, body: Mapping[str, Any]) -> None:
+    assert unknown_ids(body, entity, CODES)
 
 
 json_values = st.recursive(
@@ -322,12 +388,12 @@ json_values = st.recursive(
 @example("paymentTermsId", [1])
 def test_no_property_makes_reading_fail_otherwise(name: str, value: Any) -> None:
     body = row() | {name: value}
-    assert unknown_ids(body, CODES) in (True, False)
+    assert unknown_ids(body, Entity.PURCHASE_ORDER, CODES) in (True, False)
     _reads(body, Entity.PURCHASE_ORDER)
 
 
 @given(st.sampled_from(sorted(json.loads(ORDER)["purchaseOrderLines"][0])), json_values)
 def test_no_property_of_a_line_makes_reading_fail_otherwise(name: str, value: Any) -> None:
     body = changed_line(**{name: value})
-    assert unknown_ids(body, CODES) in (True, False)
+    assert unknown_ids(body, Entity.PURCHASE_ORDER, CODES) in (True, False)
     _reads(body, Entity.PURCHASE_ORDER)

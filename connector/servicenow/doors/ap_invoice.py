@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.decisions.answers import RowResult
-from connector.decisions.ap_invoice_evidence import Evidence, finding, rekeyed, taken
+from connector.decisions.ap_invoice_evidence import Evidence, finding, lacks_order, rekeyed, taken
 from connector.decisions.ap_invoices import ERP, LINE, SOURCE, Entry, invoice_json, key, log_entries, still_open
 from connector.decisions.mapping import MappedDocument
 from connector.decisions.queries import askable, portions
@@ -120,15 +120,19 @@ class ApInvoiceDoor:
             return []
         absent = []
         for position, document in zip(positions, documents, strict=True):
-            found = finding(document, evidence[key(document)], self._form)
+            held = evidence[key(document)]
+            found = finding(document, held, self._form)
             if found.state == "same" and all(result.disposition == "accept" for result in found.results.values()):
                 turn.deliveries[position].results = dict(found.results)
+                again = rekeyed(document, held, self._form) if lacks_order(document, held, self._form) else None
+                if again is not None:
+                    turn.later[position] = again  # its rows once more: the maps may find the order by now
             elif found.state == "pending" or still_open(log, key(document), self._form):
                 turn.put_off([position], _working("an earlier batch that may hold it"))
             elif found.state == "absent" and _has_lines(document):
                 absent.append(position)
             else:
-                self._hand_over(turn, position, evidence[key(document)])
+                self._hand_over(turn, position, held)
         return absent
 
     def _hand_over(self, turn: _Turn, position: int, evidence: Evidence) -> None:

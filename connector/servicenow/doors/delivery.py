@@ -8,7 +8,7 @@ from typing import Protocol
 
 from connector.decisions.answers import RowResult
 from connector.decisions.mapping import MappedDocument
-from connector.errors import Ambiguous, Outage, Reason, Refused, Throttled
+from connector.errors import Ambiguous, Outage, Reason, Refused, Throttled, Unfinished
 from connector.servicenow.session import SYSTEM
 
 
@@ -54,6 +54,13 @@ def outage_of(result: RowResult, settles_after: float) -> Outage | None:
     if result.disposition == "retry":
         return Outage(SYSTEM, said)
     return None
+
+
+def out_of_time(*, went_on: bool) -> Outage:
+    """The outage of a document with rows that its run did not get to. `went_on`: rows of it were taken in that very run, so
+    that the next one gets further."""
+    said = "did not get to all rows in time"
+    return Unfinished(SYSTEM, said) if went_on else Outage(SYSTEM, said)
 
 
 def stopping(outages: Iterable[Outage | None]) -> Outage | None:

@@ -2,44 +2,42 @@
 
 Headers go first. The lines of those that were taken follow in import sets of the same group that run after the headers' own. A
 set that is still being worked when time is up leaves its documents to a later run. Before a document is sent once more, it is
-asked whether such a set still holds rows of it: those would be transformed after the newer ones and overwrite them.
+asked whether such a set still holds rows of it: those would be transformed after the newer ones and overwrite them. Where the
+fate of an earlier try is not known, its rows are looked for, and what is there as it would be sent counts: so a document that
+takes longer than one run goes on where the run before it ended.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from connector.decisions.answers import RowResult
-from connector.decisions.imports import FIELDS, PENDING, WAITING_FIELDS, WORKING, judge_import, settled, still_waiting
+from connector.decisions.imports import FIELDS, PENDING, WORKING, judge_import, settled
 from connector.decisions.mapping import MappedDocument, StagingRow
-from connector.decisions.queries import any_of, askable, portions
+from connector.decisions.queries import any_of, portions
 from connector.errors import Ambiguous, Outage, Refused
-from connector.model.profile import StagingTable
+from connector.model.staging import StagingTable
 from connector.ports import Clock
-from connector.servicenow.doors.delivery import Delivery, outage_of, stopping
+from connector.servicenow.doors.delivery import Delivery, out_of_time, outage_of, stopping
 from connector.servicenow.doors.pace import LONGEST_PAUSE, SHORTEST_PAUSE, Pace
 from connector.servicenow.record_keys import RecordKeys
 from connector.servicenow.session import SYSTEM, ServiceNowSession
+from connector.servicenow.staged_rows import StagedRows
 
 SERVER_LIMIT = 60.0
 TIMEOUT = 70.0
 PAGE = 1000
 """Rows a read."""
-DEAD_AFTER = timedelta(minutes=30)
-"""A row that is so old and still not transformed never will be: nothing waits for it any more."""
 DOCUMENTS_A_QUERY = 200
 OUT_OF_TIME = "did not get to all rows in time"
 SYS_ID = re.compile(r"[0-9A-Fa-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     document: int
     row: int
 
@@ -55,6 +53,7 @@ class InsertMultipleDoor:
         self.tables = tables
         self.clock = clock
         self.keys = RecordKeys(session, tables.values())
+        self.staged = StagedRows(session, tables, clock)
         self.pace = Pace()
 
     def write(self, documents: Sequence[MappedDocument], *, may_go_on: Callable[[], bool]) -> list[Delivery]:
@@ -77,6 +76,7 @@ class _Call:
         self._deliveries = [Delivery() for _ in documents]
         self._group = ""
         self._last = ""
+        self._went_on: set[int] = set()
 
     def run(self) -> list[Delivery]:
         """Table by table, in the order in which rows must arrive: nothing follows a row that was not taken."""
@@ -87,17 +87,36 @@ class _Call:
         for number, document in enumerate(self._documents[:fitting]):
             for row, staged in enumerate(document.rows):
                 levels[staged.table].append(_Item(number, row))
+        looked_for = self._look_for(item for items in levels.values() for item in items)
         for name, items in levels.items():
-            self._hold_back(self._door.tables[name], items)
+            self._hold_back(self._door.tables[name], [item for item in items if item.document not in looked_for])
         for name, items in levels.items():
-            table = self._door.tables[name]
-            sets = self._post(table, [item for item in items if self._follows(item)])
-            self._verify(table, sets)
+            table, waiting = self._door.tables[name], deque(items)
+            while waiting:
+                # No more than is transformed soon: what is posted and not done when time is up has to be waited for.
+                part = [waiting.popleft() for _ in range(min(len(waiting), self._door.pace.rows_in_a_go()))]
+                self._verify(table, self._post(table, [item for item in part if self._to_be_sent(item)]))
         return self._deliveries
+
+    def _look_for(self, items: Iterable[_Item]) -> set[int]:
+        """Takes for done what is there as it would be sent; the documents all of whose rows were looked for."""
+        in_doubt = (item for item in items if self._documents[item.document].in_doubt)
+        found = self._door.staged.find(self._documents, in_doubt, self._may_go_on)
+        for (number, row), result in found.results.items():
+            self._deliveries[number].results[row] = result
+        said = "still has rows to transform that were sent earlier"
+        for number in found.pending:
+            self._leave([_Item(number, 0)], Ambiguous(SYSTEM, said, settles_after=SERVER_LIMIT))
+        for number, outage in found.outages.items():
+            self._leave([_Item(number, 0)], outage)
+        return found.looked_for
 
     def _follows(self, item: _Item) -> bool:
         delivery = self._deliveries[item.document]
         return delivery.outage is None and all(one.disposition == "accept" for one in delivery.results.values())
+
+    def _to_be_sent(self, item: _Item) -> bool:
+        return self._follows(item) and item.row not in self._deliveries[item.document].results
 
     def _leave(self, items: Iterable[_Item], outage: Outage) -> None:
         for item in items:
@@ -125,7 +144,7 @@ class _Call:
         for numbers in portions(list(by_document), keys, DOCUMENTS_A_QUERY):
             portion = [item for number in numbers for item in by_document[number]]
             try:
-                waiting = self._waiting(table, portion)
+                waiting = self._door.staged.waiting(table, [self._row(item) for item in portion], self._may_go_on)
             except Outage as outage:
                 self._leave(portion, outage)
                 if stopping([outage]):
@@ -135,22 +154,6 @@ class _Call:
             said = f"{table.table} still holds an earlier version that is to be transformed"
             held = [item for item in portion if waiting is None or self._row(item).key in waiting]
             self._leave(held, Ambiguous(SYSTEM, said, settles_after=SERVER_LIMIT))
-
-    def _waiting(self, table: StagingTable, items: Sequence[_Item]) -> frozenset[tuple[str, ...]] | None:
-        """The keys of which a row is still to be transformed; None when there are too many to tell."""
-        if not self._may_go_on():
-            raise Outage(SYSTEM, OUT_OF_TIME)
-        dead_before = (self._door.clock.now() - DEAD_AFTER).strftime("%Y-%m-%d %H:%M:%S")
-        conditions = [f"sys_import_state={PENDING}", any_of("sys_import_set.state", WORKING)]
-        conditions.append(f"sys_created_on>={dead_before}")
-        for position, name in enumerate(table.key):
-            values = {self._row(item).key[position] for item in items}
-            if all(map(askable, values)):
-                conditions.append(any_of(name, values))
-        fields = ",".join([*WAITING_FIELDS, *table.key])
-        query = "^".join([*conditions, "ORDERBYsys_id"])
-        rows = self._door.session.rows(table.table, query=query, fields=fields, limit=PAGE)
-        return None if len(rows) >= PAGE else still_waiting(table.key, rows, dead_before=dead_before)
 
     # -- sending
 
@@ -164,7 +167,8 @@ class _Call:
             if not part:
                 continue
             if not self._may_go_on():
-                self._leave([*part, *items[position:]], Outage(SYSTEM, OUT_OF_TIME))
+                for item in [*part, *items[position:]]:
+                    self._leave([item], out_of_time(went_on=item.document in self._went_on))
                 break
             try:
                 sets[self._insert(table, part, before)] = part
@@ -181,7 +185,9 @@ class _Call:
         """One call; the import set it made."""
         door = self._door
         keys = door.keys.of(table)
-        records = [{keys[name]: text for name, text in self._row(item).columns.items()} for item in items]
+        records = [
+            {keys[name]: text for name, text in self._row(item).columns.items() if name in keys} for item in items
+        ]
         wishes = {"multi_import_set_id": self._group, "run_after": before}
         query = urlencode({name: value for name, value in wishes.items() if value})
         started = door.clock.monotonic()
@@ -232,6 +238,8 @@ class _Call:
             delivery.outage = delivery.outage or outage_of(result, SERVER_LIMIT)
             if result.disposition == "refused":
                 self._door.keys.forget()
+            elif result.disposition == "accept":
+                self._went_on.add(item.document)
 
     def _pause(self, seconds: float) -> bool:
         """Waits; whether there is time for another request."""

@@ -14,6 +14,9 @@ FIRST_SECONDS_A_ROW = 0.002
 GOOD_TIME = 150.0
 """Seconds that the transformation of everything one run sends may take: half of a run, since headers and lines wait in turn."""
 
+ROWS_A_GO = 2000
+"""Rows that are sent before they are waited for, at most. A whole unit of ordinary documents is fewer."""
+
 
 @dataclass(slots=True)
 class Pace:
@@ -35,6 +38,10 @@ class Pace:
     def rows_in_time(self) -> int:
         """How many rows are transformed in good time."""
         return int(GOOD_TIME / self.seconds_a_row)
+
+    def rows_in_a_go(self) -> int:
+        """How many rows to send before looking at what became of them."""
+        return max(self.size, min(ROWS_A_GO, self.rows_in_time()))
 
     def first_pause(self, rows: int) -> float:
         """How long to wait before so many rows are looked at first."""

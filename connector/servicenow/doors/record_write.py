@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connector.decisions.records import unlike
-from connector.model.profile import StagingTable
+from connector.model.staging import StagingTable
 from connector.servicenow.batch_api import Item
 
 

@@ -16,11 +16,12 @@ from connector.decisions.mapping import MappedDocument
 from connector.decisions.queries import any_of, askable, portions
 from connector.decisions.records import judge_kept, record_id, shown, unlike, wanted_values
 from connector.errors import Ambiguous, Outage, Refused
-from connector.model.profile import Route, StagingTable
+from connector.model.profile import Route
+from connector.model.staging import StagingTable
 from connector.servicenow.batch_api import BatchApi
 from connector.servicenow.doors.delivery import Delivery, outage_of, stopping
 from connector.servicenow.doors.record_write import Write, fields
-from connector.servicenow.session import SYSTEM, ServiceNowSession
+from connector.servicenow.session import READ_TIMEOUT, SYSTEM, ServiceNowSession
 
 SERVER_LIMIT = 60.0
 ROUNDS = 3
@@ -40,7 +41,7 @@ class TableDoor:
 
     def __init__(self, session: ServiceNowSession, routes: Iterable[Route], *, rows_a_batch: int) -> None:
         self.session = session
-        self.routes = {route.header.table: route for route in routes}
+        self.routes = {route.head.table: route for route in routes}
         self.api = BatchApi(session, largest=rows_a_batch)
 
     def write(self, documents: Sequence[MappedDocument], *, may_go_on: Callable[[], bool]) -> list[Delivery]:
@@ -66,7 +67,7 @@ class _Call:
         if self._documents:
             route = self._door.routes[self._documents[0].header.table]
             headers = self._headers(route)
-            self._existing_headers(route.header, headers)
+            self._existing_headers(route.head, headers)
             self._bring(headers)
             lines = self._lines(route)
             self._existing_lines(route, lines)
@@ -79,15 +80,15 @@ class _Call:
         headers = []
         for number, document in enumerate(self._documents):
             key = document.header.key
-            unfit = [name for name, text in zip(route.header.key, key, strict=True) if not text or not askable(text)]
+            unfit = [name for name, text in zip(route.head.key, key, strict=True) if not text or not askable(text)]
             if unfit:
                 said = (
                     f"{', '.join(unfit)} is part of the key and holds nothing, or characters that cannot be looked up"
                 )
                 self._deliveries[number].results[0] = RowResult("park", "not looked up", said)
                 continue
-            own_id = record_id(route.header.table, key)
-            headers.append(Write(number, 0, route.header, wanted_values(document.header), own_id))
+            own_id = record_id(route.head.table, key)
+            headers.append(Write(number, 0, route.head, wanted_values(document.header), own_id))
         return headers
 
     def _lines(self, route: Route) -> list[Write]:
@@ -125,11 +126,14 @@ class _Call:
                 parents[line.wanted[route.parent]].append(line)
         for portion in portions(list(parents), [[parent] for parent in parents], PARENTS_A_QUERY):
             mine = [line for parent in portion for line in parents[parent]]
+            # A line to be taken back is not written when it is not there, so nothing else would tell that it is.
+            gone = any(self._documents[line.document].rows[line.row].removed for line in mine)
+            shows = route.line.key if gone else ()
             try:
-                page = rows = self._rows(route.line, {route.parent: set(portion)}, fields(mine), PAGE)
+                page = rows = self._rows(route.line, {route.parent: set(portion)}, fields(mine), PAGE, shows=shows)
                 while len(page) >= PAGE:
-                    last = str(page[-1]["sys_id"])
-                    page = self._rows(route.line, {route.parent: set(portion)}, fields(mine), PAGE, after=last)
+                    last, asked = str(page[-1]["sys_id"]), {route.parent: set(portion)}
+                    page = self._rows(route.line, asked, fields(mine), PAGE, after=last, shows=shows)
                     rows = rows + page
             except Outage as outage:
                 self._leave(mine, outage)
@@ -149,16 +153,28 @@ class _Call:
                 self._deliveries[write.document].results[write.row] = RowResult("park", "not unique", said)
 
     def _rows(
-        self, table: StagingTable, asked: Mapping[str, set[str]], fields: str, limit: int, *, after: str = ""
+        self,
+        table: StagingTable,
+        asked: Mapping[str, set[str]],
+        fields: str,
+        limit: int,
+        *,
+        after: str = "",
+        shows: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Records by their values. ServiceNow drops a condition that it does not understand and answers the rest, so a record
-        that was not asked for says that the answer is about something else."""
+        that was not asked for says that the answer is about something else. `shows`: columns that have to be shown, and then of
+        every record: what access rules hide must not look as if it were not there. The count of what matches tells."""
         if not self._may_go_on():
             raise Outage(SYSTEM, OUT_OF_TIME)
         conditions = [any_of(name, values) for name, values in asked.items()]
         conditions += [f"sys_id>{after}"] if after else []
         query = "^".join([*conditions, "ORDERBYsys_id"])
-        rows = self._door.session.rows(table.table, query=query, fields=fields, limit=limit)
+        listed = self._door.session.listed(table.table, query=query, fields=fields, limit=limit, timeout=READ_TIMEOUT)
+        rows = listed.rows
+        hidden = listed.total is not None and len(rows) < min(listed.total, limit)
+        if shows and (hidden or any(shown(row, name) is None for row in rows for name in shows)):
+            raise Refused(SYSTEM, f"shows only a part of {table.table}; give the user read access to its records")
         for name, values in asked.items():
             folded = {value.casefold() for value in values}
             if not all((shown(row, name) or "").casefold() in folded for row in rows):

@@ -7,6 +7,7 @@ only number and status change.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from tests.sandbox.business_central.data import Data
 from tests.sandbox.business_central.dimension_rules import check_usable
 from tests.sandbox.business_central.errors import dialog
 from tests.sandbox.business_central.posted_documents import invoice_of, next_number, receipt_of
-from tests.sandbox.business_central.records import CompanyData, Document
+from tests.sandbox.business_central.records import CompanyData, Document, Line, Row
 from tests.sandbox.business_central.store import CompanyState, Record
 
 FIRST_INVOICE = 108_001
@@ -120,6 +121,24 @@ class Posting(Data):
             if record.values["status"] != "Open":
                 raise dialog(f"Invoice {_number(record)} is {record.values['status']}: it cannot become {status}.")
             self._edits.edit_header(state, record, {"status": status})
+
+    def undo_receipt(self, company: str, receipt: str, sequence: int) -> None:
+        """Undoes a line of a receipt: a line with the opposite quantity stands behind it, and the order is as before. No
+        stamp of the receipt changes."""
+        with self._lock:
+            state = self._company(company)
+            record = state.find("purchaseReceipts", receipt)
+            undone = next(line for line in record.lines if line.values["sequence"] == sequence)
+            taken = decimal_of(undone.values, "quantity")
+            number = sequence + 5000
+            values: Row = {"id": str(uuid.uuid5(uuid.UUID(undone.id), "undone"))}
+            values |= {"sequence": number, "quantity": -taken}
+            state.add_line(record, Line(undone.values | values, dict(undone.dimensions)))
+            order = state.find("purchaseOrders", str(record.values["orderNumber"]))
+            line = next(line for line in order.lines if line.values["sequence"] == sequence)
+            received = decimal_of(line.values, "receivedQuantity") - taken
+            left = decimal_of(line.values, "quantity") - received
+            self._edits.edit_line(state, line, {"receivedQuantity": received, "receiveQuantity": left})
 
     def _check_external(self, number: str) -> None:
         if self.vendor_invoice_number_mandatory and not number:

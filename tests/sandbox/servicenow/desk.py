@@ -15,6 +15,7 @@ from tests.sandbox.wire import Exchange, InProcess
 BASE = "https://example.service-now.com"
 ORDER, ORDER_LINE = "sn_fcms_intg_imp_order", "sn_fcms_intg_imp_order_line"
 INVOICE, INVOICE_LINE = "sn_spend_intg_imp_invoice", "sn_spend_intg_imp_invoice_line"
+RECEIPT = "sn_fcms_intg_imp_receipt"
 
 
 class Desk:
