@@ -7,14 +7,18 @@ import typer
 
 from connector.commands.backfill import backfill
 from connector.commands.check import check
+from connector.commands.parked import discard, parked, replay
 from connector.commands.status import status
 from connector.commands.subscriptions import subscriptions
 from connector.commands.trail import trail
+from connector.commands.verify import verify
 
 cli = typer.Typer(
-    help="Business Central to ServiceNow: see where documents stand.", no_args_is_help=True, add_completion=False
+    help="Business Central to ServiceNow: see where documents stand, and look after those that do not fit.",
+    no_args_is_help=True,
+    add_completion=False,
 )
-for command in (check, status, trail, backfill):
+for command in (check, status, parked, trail, replay, discard, verify, backfill):
     cli.command()(command)
 cli.add_typer(subscriptions, name="subscriptions")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from connector.decisions.chain import GENESIS, event_hash, key_id
 from connector.decisions.states import Status, legal
@@ -131,14 +132,44 @@ class Ledger:
 
     def intact(self, where: str, id_: str) -> bool:
         """Whether the document's trail is complete, in order and unchanged, up to its state's head."""
-        state = self.states(where, [id_]).get(id_)
+        return not self._fault(where, self.states(where, [id_]).get(id_), self.events(where, id_))
+
+    def trails(self, where: str) -> Iterator[tuple[str, int, str]]:
+        """Every document that has a state or an event: its id, how many events it has, and what is wrong with its trail ("":
+        nothing). In one pass over the partition's events."""
+        states = {state.id: state for state in self.all_states(where)}
+        start, stop = keys.below("e")
+        rows = self._tables.query(TABLE, where, start=start, stop=stop)
+        # By its key, which cannot be changed: what stands in a row may have been.
+        for id_, trail in groupby(rows, key=lambda row: keys.split(row.row)[1]):
+            events = list(trail)
+            state = states.pop(id_, None)
+            try:
+                yield id_, len(events), self._fault(where, state, map(event_from, events))
+            except (KeyError, TypeError, ValueError):
+                yield id_, len(events), "an event cannot be read"
+        for id_, state in states.items():
+            yield id_, 0, self._fault(where, state, [])
+
+    def lost(self, where: str) -> list[str]:
+        """Documents that can be found by a text, and have neither state nor events."""
+        start, stop = keys.below("i")
+        named = {str(row.properties["id"]) for row in self._tables.query(TABLE, where, start=start, stop=stop)}
+        return sorted(named - {id_ for id_, _, _ in self.trails(where)})
+
+    def _fault(self, where: str, state: State | None, events: Iterable[Event]) -> str:
         head, seq = GENESIS, 0
-        for event in self.events(where, id_):
-            content = _sealed(where, event)
-            if event.seq != seq + 1 or event.previous != head or event.hash != event_hash(self._key, head, content):
-                return False
+        for event in events:
+            if event.seq != seq + 1:
+                return f"event {seq + 1} is missing, event {event.seq} is there instead"
+            if event.previous != head or event.hash != event_hash(self._key, head, _sealed(where, event)):
+                return f"event {event.seq} is not as it was written"
             head, seq = event.hash, event.seq
-        return state is not None and (state.head, state.seq) == (head, seq)
+        if state is None:
+            return "its events are there, and its state is not"
+        if (state.head, state.seq) != (head, seq):
+            return f"its state speaks of {state.seq} events with another end, and {seq} are there"
+        return ""
 
     def _groups(self, where: str, changes: list[Change]) -> Iterator[list[_Prepared]]:
         group: list[_Prepared] = []

@@ -1,0 +1,139 @@
+"""Desk: what an operator does with parked documents: look at them, replay them, discard them.
+
+A replay puts the document back as pending, with who asked for it and why, and then sends a message; should that message never
+be sent, the rescue finds the document. It is read from BC anew, mapped and validated anew, and goes under the same key, so
+however often it is replayed there is one record. A discarded document goes into the next generation: messages that still speak
+of it, those somebody puts back by hand included, are void.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from connector.decisions.selection import ParkedFacts, Selection
+from connector.decisions.states import Status
+from connector.flows.messages import delete_note, send_units
+from connector.flows.parts import Parts
+from connector.model.documents import Entity
+from connector.model.units import Origin, Reference
+from connector.settings import Company
+from connector.storage.ledger import Change, partition
+from connector.storage.ledger_rows import State
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One parked document. `reasons`: each with code, message, remedy and where; `age`: how long it has been so."""
+
+    company: Company
+    entity: Entity
+    state: State
+    reasons: tuple[Mapping[str, str], ...]
+
+    @property
+    def age(self) -> timedelta:
+        """By the storage server's clock alone."""
+        return self.state.age
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something, and why. Both go into the trail of each document concerned."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act came to: the documents it was done to, and the numbers of those that somebody else changed first."""
+
+    count: int
+    lost: tuple[str, ...]
+
+
+def parked_documents(parts: Parts, selection: Selection) -> list[Parked]:
+    """The parked documents that are meant, the oldest first."""
+    found = []
+    for company, entity in parts.entities():
+        for state in parts.ledger.all_states(partition(company.key, entity), Status.PARKED):
+            reasons = tuple(json.loads(state.reasons or "[]"))
+            facts = ParkedFacts(
+                state.id,
+                state.number,
+                state.vendor,
+                frozenset(str(reason["code"]) for reason in reasons),
+                company.key,
+                entity.value,
+                state.modified,
+            )
+            if selection.covers(facts):
+                found.append(Parked(company, entity, state, reasons))
+    return sorted(found, key=lambda one: one.state.modified)
+
+
+def replay(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
+    """Sends the documents again. Raises `StorageUnavailable`; what was done until then stays done."""
+    count, lost = 0, []
+    for (company, entity), group in _by_place(documents).items():
+        correlation = parts.randomness.token()
+        steps = [
+            Change(
+                one.state,
+                replace(one.state, status=Status.PENDING, attempt=0, rescues=0, due=None, correlation=correlation),
+                "replayed",
+                {"who": act.who, "why": act.why, "was": sorted({reason["code"] for reason in one.reasons})},
+            )
+            for one in group
+        ]
+        recorded = parts.ledger.record(partition(company.key, entity), steps)
+        references = [Reference(state.id, state.seen, state.generation) for state in recorded.saved.values()]
+        send_units(parts, company, entity, Origin.REPLAY, correlation, references)
+        count += len(references)
+        lost += _numbers(group, recorded.lost)
+    return Done(count, tuple(lost))
+
+
+def discard(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
+    """Gives the documents up as they are. What changes in BC later is looked at again. Raises `StorageUnavailable`."""
+    count, lost = 0, []
+    for (company, entity), group in _by_place(documents).items():
+        steps = [
+            Change(
+                one.state,
+                replace(
+                    one.state,
+                    status=Status.DISCARDED,
+                    outcome="discarded",
+                    generation=one.state.generation + 1,
+                    poison_id="",
+                    poison_receipt="",
+                ),
+                "discarded",
+                {"who": act.who, "why": act.why},
+            )
+            for one in group
+        ]
+        recorded = parts.ledger.record(partition(company.key, entity), steps)
+        for one in group:
+            if one.state.id in recorded.saved:
+                delete_note(parts, one.state)
+        count += len(recorded.saved)
+        lost += _numbers(group, recorded.lost)
+    return Done(count, tuple(lost))
+
+
+def _by_place(documents: Iterable[Parked]) -> Mapping[tuple[Company, Entity], list[Parked]]:
+    groups: dict[tuple[Company, Entity], list[Parked]] = defaultdict(list)
+    for one in documents:
+        groups[one.company, one.entity].append(one)
+    return groups
+
+
+def _numbers(group: Sequence[Parked], ids: Iterable[str]) -> list[str]:
+    numbers = {one.state.id: one.state.number or one.state.id for one in group}
+    return [numbers[id_] for id_ in ids]
