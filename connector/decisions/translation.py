@@ -15,6 +15,8 @@ _NAMES: dict[TranslationTable, tuple[str, str]] = {
     "cost_centres": ("COST_CENTRE_NOT_TRANSLATED", "cost centre"),
     "locations": ("LOCATION_NOT_TRANSLATED", "location"),
 }
+MISSING_CODES = frozenset(code for code, _ in _NAMES.values())
+"""The reasons for a missing entry."""
 
 
 def translate(

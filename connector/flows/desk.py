@@ -58,22 +58,26 @@ class Done:
 
 def parked_documents(parts: Parts, selection: Selection) -> list[Parked]:
     """The parked documents that are meant, the oldest first."""
-    found = []
-    for company, entity in parts.entities():
-        for state in parts.ledger.all_states(partition(company.key, entity), Status.PARKED):
-            reasons = tuple(json.loads(state.reasons or "[]"))
-            facts = ParkedFacts(
-                state.id,
-                state.number,
-                state.vendor,
-                frozenset(str(reason["code"]) for reason in reasons),
-                company.key,
-                entity.value,
-                state.modified,
-            )
-            if selection.covers(facts):
-                found.append(Parked(company, entity, state, reasons))
-    return sorted(found, key=lambda one: one.state.modified)
+    every = (one for company, entity in parts.entities() for one in parked_in(parts, company, entity))
+    return sorted((one for one in every if selection.covers(_facts(one))), key=lambda one: one.state.modified)
+
+
+def parked_in(parts: Parts, company: Company, entity: Entity) -> list[Parked]:
+    """The parked documents of one entity of one company."""
+    states = parts.ledger.all_states(partition(company.key, entity), Status.PARKED)
+    return [Parked(company, entity, state, tuple(json.loads(state.reasons or "[]"))) for state in states]
+
+
+def codes_of(one: Parked) -> frozenset[str]:
+    """Why it is parked, by code."""
+    return frozenset(reason["code"] for reason in one.reasons)
+
+
+def _facts(one: Parked) -> ParkedFacts:
+    state = one.state
+    return ParkedFacts(
+        state.id, state.number, state.vendor, codes_of(one), one.company.key, one.entity.value, state.modified
+    )
 
 
 def replay(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
@@ -86,7 +90,7 @@ def replay(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
                 one.state,
                 replace(one.state, status=Status.PENDING, attempt=0, rescues=0, due=None, correlation=correlation),
                 "replayed",
-                {"who": act.who, "why": act.why, "was": sorted({reason["code"] for reason in one.reasons})},
+                {"who": act.who, "why": act.why, "was": sorted(codes_of(one))},
             )
             for one in group
         ]

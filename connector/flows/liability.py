@@ -24,8 +24,8 @@ from connector.settings import Company
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 
-UNDER_WAY = 15.0
-"""Seconds until an order looks again whether its invoice, which is just being worked on, was carried."""
+UNDER_WAY = 5.0
+"""Seconds until a document looks again what became of another one that is just being worked on."""
 ENDED = (Status.CLOSED, Status.DISCARDED)
 
 

@@ -193,6 +193,7 @@ class Outcomes:
             index=self._index(id_),
             reasons=json.dumps(listed, ensure_ascii=False),
             generation=self._steps.states[id_].generation + 1,
+            held=self._parts.held_against(),
             **more,
         )
 

@@ -14,6 +14,7 @@ from connector.business_central.probe import Probe
 from connector.business_central.session import Traffic
 from connector.business_central.subscriptions import SubscriptionClient
 from connector.decisions.mapping import Rules
+from connector.decisions.release import held_against
 from connector.flows.pace import Pace
 from connector.flows.preflight import Preflight
 from connector.model.documents import Entity
@@ -71,6 +72,10 @@ class Parts:
     def rules(self, company: Company) -> Rules:
         """The mapping rules of a company, with the column lengths that the instance was last seen to have."""
         return Rules(company, self.preflight.profile(), self.translations, self.settings.bc_web_client or "")
+
+    def held_against(self) -> str:
+        """What documents are held against now, as a short text that changes with it."""
+        return held_against(self.preflight.profile(), self.translations)
 
     def door(self, entity: Entity) -> Door:
         """The door through which the profile carries the entity."""

@@ -14,6 +14,7 @@ from connector.flows.liability import release_invoices
 from connector.flows.links import recover
 from connector.flows.messages import delete_note, send_note, send_units
 from connector.flows.parts import Parts
+from connector.flows.release import release
 from connector.flows.rounds import everywhere
 from connector.model.documents import Entity
 from connector.model.units import Origin, Reference
@@ -94,6 +95,7 @@ def rescue_all(parts: Parts) -> None:
 
     def turn(company: Company, entity: Entity, _may_go_on: Callable[[], bool]) -> None:
         rescue(parts, company, entity)
+        release(parts, company, entity)
         if entity is Entity.PURCHASE_ORDER:
             recover(parts, company)
             release_invoices(parts, company)

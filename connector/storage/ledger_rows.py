@@ -27,7 +27,8 @@ class State:
     the taxes; `intents`: how often rows were about to be sent; `resumable`: rows that are there and equal those to be sent
     need not be sent again; `files`: the fingerprint of its files in BC when all were attached. `there`, `there_label`: how far
     the record has come, as stored and as shown; `imprint`: of the version that it holds; `drift`: the hash of the newer one
-    that it must not get any more. `due`: nothing is sent before. `reasons`: JSON list of why it is parked. `poison_id`,
+    that it must not get any more. `due`: nothing is sent before. `reasons`: JSON list of why it is parked; `held`: what
+    it was held against then. `poison_id`,
     `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a read row only.
     """
 
@@ -46,6 +47,7 @@ class State:
     target: str = ""
     outcome: str = ""
     reasons: str = ""
+    held: str = ""
     lines: tuple[int, ...] = ()
     taxes: tuple[str, ...] = ()
     intents: int = 0
@@ -118,6 +120,7 @@ def state_properties(state: State) -> dict[str, Property]:
         "target": state.target,
         "outcome": state.outcome,
         "reasons": cut(state.reasons),
+        "held": state.held,
         "lines": packed(state.lines),
         "taxes": json.dumps(state.taxes),
         "intents": state.intents,
@@ -159,6 +162,7 @@ def state_from(entity: Entity) -> State:
         target=read.text("target"),
         outcome=read.text("outcome"),
         reasons=read.text("reasons"),
+        held=read.text("held"),
         lines=unpacked(read.text("lines")),
         taxes=tuple(json.loads(read.text("taxes"))),
         intents=read.number("intents"),
