@@ -80,8 +80,9 @@ def _facts(one: Parked) -> ParkedFacts:
     )
 
 
-def replay(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
-    """Sends the documents again. Raises `StorageUnavailable`; what was done until then stays done."""
+def replay(parts: Parts, documents: Iterable[Parked], act: Act, origin: Origin = Origin.REPLAY) -> Done:
+    """Sends the documents again. Raises `StorageUnavailable`; what was done until then stays done. `origin`: another one where
+    nobody has decided that they should go, whatever stands in the way in ServiceNow."""
     count, lost = 0, []
     for (company, entity), group in _by_place(documents).items():
         correlation = parts.randomness.token()
@@ -96,7 +97,7 @@ def replay(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
         ]
         recorded = parts.ledger.record(partition(company.key, entity), steps)
         references = [Reference(state.id, state.seen, state.generation) for state in recorded.saved.values()]
-        send_units(parts, company, entity, Origin.REPLAY, correlation, references)
+        send_units(parts, company, entity, origin, correlation, references)
         count += len(references)
         lost += _numbers(group, recorded.lost)
     return Done(count, tuple(lost))

@@ -44,8 +44,8 @@ def settle_liability(
 
 
 def _invoices(parts: Parts, company: Company, outcomes: Outcomes, invoices: Sequence[Document]) -> list[Document]:
-    # One that ServiceNow has already is kept up to date there.
-    new = [one for one in invoices if one.order_number and not outcomes.state(one.id).sys_id]
+    # One of which rows may be in ServiceNow, whatever was heard of them, is brought to its end there.
+    new = [one for one in invoices if one.order_number and outcomes.state(one.id).first]
     announce(parts, company, new)
     carrying = {
         state.number for state in orders_named(parts, company, {one.order_number for one in new}) if _carries(state)
@@ -63,12 +63,14 @@ def _orders(parts: Parts, company: Company, outcomes: Outcomes, orders: Sequence
     free = []
     for order in orders:
         states = invoices.get(order.number, []) if order.number in new else []
-        carried = sorted(state.number for state in states if state.sys_id)
-        if carried:
-            outcomes.parked(order.id, [_carried_by_invoice(order, carried)])
-        elif any(state.status is Status.CLAIMED for state in states):
+        sent = [state for state in states if not state.first and state.status is not Status.DISCARDED]
+        if any(
+            state.status is Status.CLAIMED or (state.status is Status.PENDING and not state.first) for state in states
+        ):
             busy = Outage("The connector", "is working on an invoice of this order", retry_after=UNDER_WAY)
             outcomes.rescheduled([order.id], busy)
+        elif sent:
+            outcomes.parked(order.id, [_carried_by_invoice(order, sorted(state.number for state in sent))])
         else:
             free.append(order)
     return free
@@ -129,6 +131,6 @@ def _invoices_of(parts: Parts, company: Company, numbers: Collection[str]) -> di
 def _carried_by_invoice(order: Document, invoices: Iterable[str]) -> Reason:
     return Reason(
         "CARRIED_BY_INVOICE",
-        f"ServiceNow has invoices of {order.number} already ({', '.join(invoices)}); with the order they would be owed twice.",
-        "Discard the order; or cancel these invoices in ServiceNow and discard them, then replay the order.",
+        f"Invoices of {order.number} went to ServiceNow already ({', '.join(invoices)}); with it they would be owed twice.",
+        "Discard the order: its invoices carry the debt. Where ServiceNow refused these, discard them, then replay the order.",
     )

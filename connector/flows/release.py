@@ -10,6 +10,7 @@ from connector.errors import Outage, StorageUnavailable
 from connector.flows.desk import Act, codes_of, parked_in, replay
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
+from connector.model.units import Origin
 from connector.settings import Company
 
 BY_ITSELF = Act("connector", "column lengths, profile or translations have changed since it was parked")
@@ -29,4 +30,5 @@ def release(parts: Parts, company: Company, entity: Entity) -> int:
     except Outage:
         return 0  # the next rescue asks again
     now = parts.held_against()
-    return replay(parts, [one for one in found if may_fit(codes_of(one), one.state.held, now)], BY_ITSELF).count
+    fitting = [one for one in found if may_fit(codes_of(one), one.state.held, now)]
+    return replay(parts, fitting, BY_ITSELF, Origin.RETRY).count

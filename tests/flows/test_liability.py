@@ -7,8 +7,9 @@ from decimal import Decimal
 from connector.decisions.states import Status
 from connector.flows.rescue import rescue_all
 from connector.flows.sweep import sweep_all
-from tests.flows.pipeline import INVOICES, ORDERS, US, Pipeline, reasons, some
+from tests.flows.pipeline import BATCH, INVOICES, ORDERS, US, Pipeline, reasons, some
 from tests.sandbox.business_central import Document
+from tests.sandbox.wire import Fault
 
 PROFILE = {"PROFILE": "po_as_invoice"}
 
@@ -131,6 +132,28 @@ def test_an_order_whose_invoice_was_faster_is_parked_and_not_owed_twice() -> Non
     pipeline.business_central.unreadable.clear()
     rest(pipeline)
     assert [reason["code"] for reason in reasons(pipeline.states()[order.id])] == ["CARRIED_BY_INVOICE"]
+    assert (len(there(pipeline, part)), there(pipeline, order.id)) == (1, [])
+
+
+def test_an_invoice_whose_answer_was_lost_counts_as_sent_when_its_order_comes_up() -> None:
+    pipeline = pipeline_with()
+    order = untouched(pipeline)
+    part = post(pipeline, order, everything=False)
+    pipeline.business_central.unreadable.add(ORDERS)
+    # ServiceNow takes the invoice, and nobody hears of it.
+    pipeline.sn_exchange.faults = [Fault("reset_after", path=BATCH, times=1)]
+    pipeline.poll()
+    pipeline.work()
+    state = pipeline.states()[part]
+    assert (state.status, state.sys_id, len(there(pipeline, part))) == (Status.PENDING, "", 1)
+    pipeline.business_central.unreadable.clear()
+    pipeline.clock.advance(1)
+    pipeline.poll()
+    pipeline.work()
+    assert there(pipeline, order.id) == [], "the order's run comes before the invoice's next try"
+    rest(pipeline)
+    assert [reason["code"] for reason in reasons(pipeline.states()[order.id])] == ["CARRIED_BY_INVOICE"]
+    assert pipeline.states()[part].status is Status.DONE
     assert (len(there(pipeline, part)), there(pipeline, order.id)) == (1, [])
 
 

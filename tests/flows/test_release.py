@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from connector.decisions.states import Status
 from connector.flows.rescue import rescue_all
-from tests.flows.pipeline import ORDERS, US, Pipeline, some
+from tests.flows.pipeline import INVOICES, ORDERS, US, Pipeline, some
 from tests.sandbox.sample import TRANSLATIONS
 
 LINE, COLUMN = "sn_fcms_intg_imp_order_line", "u_short_description"
+INVOICE_LINE, INVOICE_COLUMN = "sn_spend_intg_imp_invoice_line", "u_line_description"
 
 
-def lengthen(pipeline: Pipeline, length: int) -> None:
+def lengthen(pipeline: Pipeline, length: int, name: str = LINE, column: str = COLUMN) -> None:
     store = pipeline.servicenow.tables
-    table = store.schema.table(LINE)
-    columns = tuple(replace(one, max_length=length) if one.name == COLUMN else one for one in table.columns)
+    table = store.schema.table(name)
+    columns = tuple(replace(one, max_length=length) if one.name == column else one for one in table.columns)
     store.define(replace(table, columns=columns))
     pipeline.clock.advance(3600)  # the last look at the instance is older than it may be
 
@@ -65,6 +67,24 @@ def test_a_column_that_is_still_too_short_parks_again_and_is_not_tried_for_ever(
     assert set(pipeline.parked()) == parked
     assert all(steps(pipeline, id_).count("replayed") <= 1 for id_ in parked)
     assert sorted(note["parked"] for note in pipeline.poison()) == sorted(parked)
+
+
+def test_going_on_by_itself_is_nobodys_decision_to_make_a_record_anew_that_is_gone() -> None:
+    pipeline = Pipeline(data=some(orders=0, invoices=8, posted=False)[:1])
+    pipeline.run()
+    invoice = next(id_ for id_, state in pipeline.states().items() if state.sys_id)
+    store = pipeline.servicenow.tables
+    store.delete("sn_shop_invoice", pipeline.states()[invoice].sys_id)
+    lengthen(pipeline, 3, INVOICE_LINE, INVOICE_COLUMN)
+    pipeline.business_central.edit_header(
+        US, invoice, entity=INVOICES, dueDate=date(2027, 1, 1), invoiceDate=date(2026, 1, 2)
+    )
+    pipeline.run()
+    assert {code for code, _ in pipeline.parked()[invoice]} == {"TEXT_TOO_LONG"}
+    lengthen(pipeline, 40, INVOICE_LINE, INVOICE_COLUMN)
+    rescue(pipeline)
+    assert {code for code, _ in pipeline.parked()[invoice]} == {"RECORD_NOT_FOUND"}
+    assert store.find("sn_shop_invoice", {"external_invoice_number": invoice}) == []
 
 
 def test_an_entry_that_was_missing_lets_its_documents_go_on_after_the_restart(tmp_path: Path) -> None:
