@@ -89,6 +89,7 @@ class Outcomes:
             self._steps.states[id_],
             number=document.number,
             vendor=document.vendor_number,
+            vendor_invoice=document.vendor_invoice_number,
             amount=plain_text(document.gross_total),
             currency=document.currency,
             content_hash=content_hash(document),

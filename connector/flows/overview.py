@@ -14,7 +14,8 @@ from connector.model.documents import Entity
 from connector.settings import Company
 from connector.storage.cursors import POLLS
 from connector.storage.ledger import partition
-from connector.storage.ledger_rows import Event, State
+from connector.storage.ledger_events import Event
+from connector.storage.ledger_rows import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.ports import Clock
 from connector.storage import keys
-from connector.storage.ledger_rows import Event, State, event_from, event_properties, state_from, state_properties
+from connector.storage.ledger_events import Event, event_from, event_properties
+from connector.storage.ledger_rows import State, state_from, state_properties
 from connector.storage.ports import MAX_OPERATIONS, Condition, Insert, Operation, Replace, TableStore, Upsert
 
 TABLE = "ledger"

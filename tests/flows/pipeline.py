@@ -27,7 +27,8 @@ from connector.model.feeds import Feed
 from connector.ports import SeededRandomness
 from connector.settings import load_settings
 from connector.storage.ledger import partition
-from connector.storage.ledger_rows import Event, State
+from connector.storage.ledger_events import Event
+from connector.storage.ledger_rows import State
 from tests.flows.expectation import EMPTIED, Row
 from tests.sandbox.business_central.records import Document
 from tests.sandbox.clock import VirtualClock

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from connector.storage.ledger import TABLE
-from connector.storage.ledger_rows import event_properties
+from connector.storage.ledger_events import event_properties
 from connector.storage.ports import Delete, Replace
 from tests.flows.expectation import expectations
 from tests.flows.pipeline import BATCH, DE, ENTITIES, ORDERS, SN_HOST, US, Pipeline, Sent, rows_in, some, where

@@ -11,7 +11,8 @@ from typing import Any
 import connector.profiles
 from connector.decisions.states import Status
 from connector.flows.track import tables, track, track_all
-from connector.storage.ledger_rows import Event, State
+from connector.storage.ledger_events import Event
+from connector.storage.ledger_rows import State
 from tests.flows.pipeline import INVOICES, SN_HOST, US, Pipeline, some
 from tests.sandbox.business_central import Document
 from tests.sandbox.clock import VirtualClock

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connector.decisions.mapping import map_document
 from connector.decisions.versions import emptying, line_numbers, with_removals
 from connector.errors import DocumentFault
-from connector.storage.ledger_rows import packed, unpacked
+from connector.storage.ledger_columns import packed, unpacked
 from tests.unit.builders import SUPPLIERS, comment, line, order, rules
 
 
