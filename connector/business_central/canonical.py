@@ -63,7 +63,8 @@ def canonical(row: Mapping[str, Any], company: str, entity: Entity, codes: Codes
     try:
         return _READINGS[entity](row, company, codes)
     except ValidationError as error:
-        raise DocumentFault([_unreadable(fault["loc"], fault["msg"]) for fault in error.errors()]) from None
+        faults = [_unreadable(fault["loc"], fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+        raise DocumentFault(faults) from None
 
 
 def _order(row: Mapping[str, Any], company: str, codes: Codes) -> Document:

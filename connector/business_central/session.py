@@ -253,7 +253,8 @@ def judged(answer: Answer, retry_after: float | None) -> Json:
         )
     if (
         status == 405
-        or (status == 404 and not code)
+        # An API that is not installed answers with this code, an address of an installed one without any.
+        or (status == 404 and code in ("", "BadRequest_NotFound"))
         or code in ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
     ):
         raise Refused(

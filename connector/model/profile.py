@@ -173,6 +173,17 @@ class Suppliers(Data):
     name: str
 
 
+class CostCentres(Data):
+    """The ServiceNow table that holds cost centres: the column by which the staging tables find one, and those that say from
+    when to when it is valid and whether it is open for use ("": the instance has none that can be read)."""
+
+    table: str
+    code: str
+    valid_from: str = ""
+    valid_to: str = ""
+    available: str = ""
+
+
 class Profile(Data):
     """A whole profile."""
 
@@ -180,6 +191,8 @@ class Profile(Data):
     missing_translation: dict[TranslationTable, Literal["park", "same"]]
     required_roles: tuple[tuple[str, ...], ...]
     suppliers: Suppliers
+    cost_centres: CostCentres | None = None
+    """Without it nobody asks whether a cost centre is there."""
     clear_with: str = ""
     """What empties a column that had a value in an earlier version. Without it such a column keeps that value."""
     allocation_keys: dict[str, dict[str, Decimal]] = {}

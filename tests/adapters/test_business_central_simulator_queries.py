@@ -106,6 +106,12 @@ def test_many_ids_are_read_by_or(probe: Probe) -> None:
     assert {row["id"] for row in probe.rows(f"purchaseOrders?$filter={text}")} == set(wanted)
 
 
+def test_a_filter_with_a_text_that_fits_into_no_such_field_is_refused(probe: Probe) -> None:
+    assert probe.rows(f"vendors?$filter=number eq '{'1' * 20}'") == []
+    response = probe.get(f"vendors?$filter=number eq '10000' or number eq '{'1' * 21}'")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "Application_FilterErrorException")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -111,6 +111,7 @@ def test_a_good_answer_is_its_body_with_exact_numbers() -> None:
         (401, "", Refused),
         (403, bc_error("Authorization_Denied"), Refused),
         (403, "<html>", Refused),
+        (404, bc_error("BadRequest_NotFound", "No HTTP resource was found that matches the request URI."), Refused),
         (404, bc_error("BadRequest_ResourceNotFound"), Refused),
         (404, bc_error("Internal_CompanyNotFound"), Refused),
         (404, bc_error("Internal_RecordNotFound", "The Vendor does not exist."), PageBroken),

@@ -33,6 +33,11 @@ class Data:
         with self._lock:
             return [record.id for record in self._company(company).all_of(entity)]
 
+    def documents_ever(self, company: str, entity: str = "purchaseOrders") -> frozenset[str]:
+        """The ids of all documents that the entity set ever had, those that are gone included."""
+        with self._lock:
+            return frozenset(self._company(company).ever[entity])
+
     def stamps(self, company: str, entity: str = "purchaseOrders") -> dict[str, datetime]:
         """The stamp of every document, by id."""
         with self._lock:

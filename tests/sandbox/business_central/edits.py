@@ -172,5 +172,6 @@ def _update_received(document: Record) -> bool:
 
 def _check_known(record: Record, changes: dict[str, Value]) -> None:
     for name in changes:
-        if name not in record.entity.by_name:
+        # A row may hold more than this API shows.
+        if name not in record.entity.by_name and name not in record.values:
             raise KeyError(f"{record.entity.name} has no property {name}")

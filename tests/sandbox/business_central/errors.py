@@ -25,6 +25,16 @@ def unknown_property(name: str, type_name: str) -> Refusal:
     return Refusal(400, "BadRequest", f"Could not find a property named '{name}' on type 'Microsoft.NAV.{type_name}'.")
 
 
+def too_long_to_find(name: str, caption: str, text: str, most: int) -> Refusal:
+    """A filter compares a field with a text that it is too short to hold."""
+    return Refusal(
+        400,
+        "Application_FilterErrorException",
+        f"The filter \"='{text}'\" is not valid for the {name} field on the {caption} table. The length of the string is "
+        f"{len(text)}, but it must be less than or equal to {most} characters.",
+    )
+
+
 def bad_syntax(what: str) -> Refusal:
     """A query option cannot be read."""
     return Refusal(400, "BadRequest_NotFound", f"Bad Request - Error in query syntax. {what}")

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 
 from tests.sandbox.business_central.encoding import decode_enum
 from tests.sandbox.business_central.entities import EDM_TYPES, EntitySet, Property
-from tests.sandbox.business_central.errors import Refusal, bad_syntax, unknown_property
+from tests.sandbox.business_central.errors import Refusal, bad_syntax, too_long_to_find, unknown_property
 from tests.sandbox.business_central.literals import Literal, Token, literal, tokens
 from tests.sandbox.business_central.records import Row
 
@@ -197,6 +197,8 @@ class _Parser:
             if word not in prop.members or plain:
                 raise Refusal(400, "BadRequest", f"The string '{encoded}' is not a valid enumeration type constant.")
             return word
+        if prop.kind == "text" and prop.length and len(str(constant.value)) > prop.length:
+            raise too_long_to_find(prop.name, self._entity.caption, str(constant.value), prop.length)
         return constant.value
 
     def _case_call(self, change: Callable[[str], str]) -> tuple[Property, Callable[[Row], object]]:

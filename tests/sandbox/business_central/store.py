@@ -65,6 +65,8 @@ class CompanyState:
         self.observers: list[Callable[[CompanyState, Change, Record], None]] = []
         self.company = self._record(data.company, ALL_SETS["companies"])
         self.sets: dict[str, dict[str, Record]] = {name: {} for name in ALL_SETS}
+        # The ids that each set ever had, of records that are gone too.
+        self.ever: dict[str, set[str]] = {name: set() for name in ALL_SETS}
         for table, rows in data.tables.items():
             for row in rows:
                 self._keep(self._record(row, ALL_SETS[table]))
@@ -247,6 +249,7 @@ class CompanyState:
             raise ValueError(f"{record.entity.name} {record.id} is already there")
         record.fresh = bool(self.observers)
         self.sets[record.entity.name][record.id] = record
+        self.ever[record.entity.name].add(record.id)
         self._indexes.pop(record.entity.name, None)
         return record
 

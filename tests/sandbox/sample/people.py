@@ -20,7 +20,7 @@ EMPLOYEES = (
     ("HR", "Helena", "Ray", "Manager", "ADM", "Active"),
     ("LT", "Lina", "Townsend", "Warehouse Worker", "WAREHOUSE", "Inactive"),
 )
-VENDOR_DEPARTMENTS = {"10000": ("PROD", " "), "20000": ("ADM", "Code Mandatory"), "40000": ("SALES", "Same Code")}
+VENDOR_DEPARTMENTS = {"10000": ("PROD", " "), "20000": ("ADM", "Code Mandatory"), "40000": ("SALES", " ")}
 CODES = {
     "itemCategories": (("CHAIR", "Office chair"), ("DESK", "Office desk"), ("SUPPLIERS", "Office supplies")),
     "paymentMethods": (("BANK", "Bank transfer"), ("CASH", "Cash payment"), ("CHECK", "Check payment")),
