@@ -23,7 +23,7 @@ serve: setup
 	@$(BIN)/python -m tests.sandbox.demo --serve
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

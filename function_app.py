@@ -6,6 +6,7 @@ import azure.functions as func
 
 from connector.bootstrap import Application
 from connector.errors import ConnectorError
+from connector.flows.daily import daily_all
 from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
 from connector.flows.health import healthy
@@ -14,6 +15,7 @@ from connector.flows.renew import renew_all
 from connector.flows.rescue import rescue_all
 from connector.flows.sweep import sweep_all
 from connector.flows.track import track_all
+from connector.model.units import message_text
 
 app = func.FunctionApp()
 connector = Application()
@@ -49,10 +51,16 @@ def renew(timer: func.TimerRequest) -> None:
     renew_all(connector.parts)
 
 
+@app.timer_trigger(arg_name="timer", schedule="%DAILY_SCHEDULE%", use_monitor=True)
+def daily(timer: func.TimerRequest) -> None:
+    """Says what is parked and why, and clears away what need not be kept. Monitored, as `renew` is."""
+    daily_all(connector.parts)
+
+
 @app.queue_trigger(arg_name="message", queue_name="%DOCUMENTS_QUEUE%", connection="ConnectorStorage")
 def documents(message: func.QueueMessage) -> None:
     """Works one unit of documents into ServiceNow."""
-    deliver(connector.parts, message.get_body().decode("utf-8", "replace"), message.dequeue_count or 1)
+    deliver(connector.parts, message_text(message.get_body()), message.dequeue_count or 1)
 
 
 @app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

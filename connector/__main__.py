@@ -7,10 +7,13 @@ import typer
 
 from connector.commands.backfill import backfill
 from connector.commands.check import check
+from connector.commands.digest import digest
+from connector.commands.export import export
 from connector.commands.parked import discard, parked, replay
 from connector.commands.status import status
 from connector.commands.subscriptions import subscriptions
 from connector.commands.trail import trail
+from connector.commands.unreadable import unreadable
 from connector.commands.verify import verify
 
 cli = typer.Typer(
@@ -18,9 +21,10 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-for command in (check, status, parked, trail, replay, discard, verify, backfill):
+for command in (check, status, parked, trail, replay, discard, digest, verify, export, backfill):
     cli.command()(command)
 cli.add_typer(subscriptions, name="subscriptions")
+cli.add_typer(unreadable, name="unreadable")
 
 if __name__ == "__main__":
     cli()

@@ -20,6 +20,7 @@ from connector.business_central.endings import EndingReader
 from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
 from connector.business_central.probe import Probe
+from connector.business_central.references import ReferenceBook
 from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
 from connector.business_central.session import BusinessCentralSession
 from connector.business_central.subscriptions import SubscriptionClient
@@ -29,13 +30,14 @@ from connector.flows.parts import Parts
 from connector.flows.preflight import Preflight
 from connector.model.profile import DoorName, Profile
 from connector.model.staging import StagingTable
-from connector.named_files import load_attestation, load_profile, load_translations
+from connector.named_files import load_attestation, load_checks, load_profile, load_translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
 from connector.servicenow.attachments import Attachments
-from connector.servicenow.authorisation import ApiKey, Authorisation, Basic, Bearer
+from connector.servicenow.authorisation import TOKEN_PATH, ApiKey, Authorisation, Basic, Bearer
 from connector.servicenow.catalog import CatalogReader
+from connector.servicenow.cost_centres import CostCentreBook
 from connector.servicenow.doors.ap_invoice import ApInvoiceDoor
 from connector.servicenow.doors.batch import BatchDoor
 from connector.servicenow.doors.delivery import Door
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 TABLES = (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE, metadata.TABLE)
+SERVICENOW_GATE = "servicenow"
 CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=8)
 
 
@@ -81,7 +84,7 @@ def build(settings: Settings, ports: Ports | None = None) -> Parts:
     parts = assemble(settings, ports)
     for table in TABLES:
         ports.tables.ensure(table)
-    for queue in (settings.documents_queue, settings.poison_queue):
+    for queue in settings.queues:
         ports.queues.ensure(queue)
     return parts
 
@@ -98,6 +101,7 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
         settings=settings,
         profile=profile,
         translations=translations,
+        checks=load_checks(settings.checks, [company.key for company in settings.companies]),
         reader=ApiV2Reader(
             bc_session,
             CodeBook(bc_session, ports.clock),
@@ -118,7 +122,9 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
             load_attestation(settings.sn_metadata),
             telemetry,
         ),
+        references=ReferenceBook(bc_session, ports.clock, max_url=settings.bc_max_url),
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
+        cost_centres=CostCentreBook(sn_session, profile.cost_centres, ports.clock) if profile.cost_centres else None,
         tracking=TrackingReader(sn_session),
         doors=_doors(settings, profile, sn_session, ports.clock),
         attachments=Attachments(sn_session),
@@ -129,7 +135,7 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
         cursors=Cursors(ports.tables),
         fingerprints=Fingerprints(ports.tables),
         registry=Registry(ports.tables),
-        gate=Gate(ports.tables, "servicenow", settings.sn_slots, ports.clock, ports.randomness),
+        gate=Gate(ports.tables, SERVICENOW_GATE, settings.sn_slots, ports.clock, ports.randomness),
         bc_gate=Gate(ports.tables, "businesscentral", 0, ports.clock, ports.randomness),
         queues=ports.queues,
         clock=ports.clock,
@@ -198,7 +204,7 @@ def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
     else:
         tokens = TokenProvider(
             remote,
-            f"{settings.sn_url}/oauth_token.do",
+            settings.sn_url + TOKEN_PATH,
             {"grant_type": "client_credentials", "client_id": settings.sn_client_id},
             _secrets(settings.sn_client_secret, settings.sn_client_secret_next),
             ports.clock,

@@ -80,13 +80,17 @@ class RowConflict(ConnectorError):
 class Reason:
     """Why a document is parked: a stable code, one sentence with the facts, and what to do about it.
 
-    `where` is the place inside the document: empty for the header, else the line's sequence number as text.
+    `where` is the place inside the document: empty for the header, else the line's sequence number as text. `about` names the
+    thing outside the document that stands in its way, kind first (``("account", "61300")``), and `found` what was found out
+    about it: when that changes, the document is worth another look.
     """
 
     code: str
     message: str
     remedy: str
     where: str = ""
+    about: tuple[str, ...] = ()
+    found: str = ""
 
 
 class DocumentFault(ConnectorError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from connector.decisions.severity import SEVERITY
 from connector.errors import SettingsFault
 from connector.model.catalog import Attestation
+from connector.model.checks import Checks
 from connector.model.profile import Profile, Translations
 
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
@@ -36,6 +38,25 @@ def load_translations(path: str) -> Translations:
     if not path:
         return Translations()
     return _parsed(Translations, _file(path, "TRANSLATIONS"), f"the translations file {path}")
+
+
+def load_checks(path: str, companies: Collection[str]) -> Checks:
+    """The checks in the file, for the companies with these keys; the default ones without a path. Raises `SettingsFault`."""
+    if not path:
+        return Checks()
+    what = f"the checks file {path}"
+    checks = _parsed(Checks, _file(path, "CHECKS"), what)
+    faults = [
+        f"  - severity.{code}: no fault whose severity can be set is called so; there are {', '.join(sorted(SEVERITY))}"
+        for code in sorted(set(checks.severity) - set(SEVERITY))
+    ]
+    faults += [
+        f"  - companies.{key}: COMPANIES has no company with this key"
+        for key in sorted(set(checks.companies) - set(companies))
+    ]
+    if faults:
+        raise SettingsFault(f"{what} is not right:\n" + "\n".join(faults))
+    return checks
 
 
 def load_attestation(path: str) -> Attestation | None:
@@ -88,4 +109,4 @@ def _place(text: str, path: Sequence[str]) -> str:
 
 
 def _names(dotted: str) -> list[str]:
-    return [name.strip().strip('"') for name in dotted.split(".")]
+    return [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([\w-]+)', dotted)]

@@ -19,7 +19,6 @@ SHORTEST_CLAIM = 300
 """Seconds; less only against simulators on this machine, in tests."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-
 _HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
 _URL = re.compile(
     rf"(?P<scheme>https?)://{_HOST}(?::(?P<port>\d{{1,5}}))?(?:/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?", re.ASCII
@@ -99,6 +98,12 @@ def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
     return companies
 
 
+def _long_enough(days: int) -> int:
+    if 0 < days < 90:
+        raise ValueError("must be 0 (everything is kept) or at least 90")
+    return days
+
+
 ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -173,6 +178,8 @@ class Settings(BaseModel):
     profile: str = "source_to_pay"
     sn_metadata: str = ""
     translations: str = ""
+    checks: str = ""
+    reference_minutes: int = Field(default=60, ge=1, le=1440)
 
     # Webhooks of Business Central; off without an address
     webhook_url: Annotated[Url | None, AfterValidator(_webhook_url)] = None
@@ -186,6 +193,7 @@ class Settings(BaseModel):
     connectorstorage__tableserviceuri: Url | None = None
     connectorstorage__clientid: str = ""
     documents_queue: QueueName = "documents"
+    digest_queue: QueueName = ""
 
     # Keeping
     ledger_key: Annotated[SecretStr, AfterValidator(_strong_key)]
@@ -196,6 +204,7 @@ class Settings(BaseModel):
     claim_seconds: int = Field(default=540, ge=2, le=3600)
     rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
     max_waiting_units: int = Field(default=20, ge=1)
+    retention_days: Annotated[int, AfterValidator(_long_enough)] = Field(default=0, ge=0)
 
     @property
     def ledger_key_bytes(self) -> bytes:
@@ -206,6 +215,11 @@ class Settings(BaseModel):
     def poison_queue(self) -> str:
         """Where the Functions host and we put what cannot be done."""
         return f"{self.documents_queue}-poison"
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that must be there."""
+        return tuple(filter(None, (self.documents_queue, self.poison_queue, self.digest_queue)))
 
     @property
     def poll_overlap(self) -> timedelta:
@@ -266,6 +280,8 @@ def _together(given: Mapping[str, str]) -> list[str]:
         faults.append(
             "ConnectorStorage: give a connection string, or ConnectorStorage__accountName for a managed identity"
         )
+    if given.get("digest_queue") in [given.get("documents_queue", "documents") + end for end in ("", "-poison")]:
+        faults.append("DIGEST_QUEUE: must be a queue of its own, not where documents or parked ones wait")
     if "webhook_url" in given and "webhook_key" not in given:
         faults.append("WEBHOOK_KEY: needed when WEBHOOK_URL is given")
     claim, rescue = given.get("claim_seconds", "540"), given.get("rescue_after_seconds", "900")

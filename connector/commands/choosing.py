@@ -40,8 +40,8 @@ def selection(
         vendors or (),
         companies or (),
         entities or (),
-        _day(parked_from, "--from"),
-        _day(parked_until, "--until"),
+        day(parked_from, "--from"),
+        day(parked_until, "--until"),
     )
 
 
@@ -50,7 +50,8 @@ def act(who: str, why: str) -> Act:
     return Act(who.strip() or getpass.getuser(), why.strip())
 
 
-def _day(text: str, option: str) -> datetime | None:
+def day(text: str, option: str) -> datetime | None:
+    """The beginning of the day (UTC) that an option names, None for no day; ends the command when the text is none."""
     if not text:
         return None
     try:

@@ -27,12 +27,14 @@ from connector.commands.choosing import (
     act,
     selection,
 )
-from connector.commands.terminal import console, fail, guarded
+from connector.commands.rehearsing import show_rehearsal
+from connector.commands.terminal import console, fail, guarded, rehearsed
 from connector.decisions.selection import Selection
 from connector.flows.desk import Done, Parked, parked_documents
 from connector.flows.desk import discard as discard_documents
 from connector.flows.desk import replay as replay_documents
 from connector.flows.parts import Parts
+from connector.flows.rehearse import Rehearsal
 from connector.model.stamps import stamp_text
 
 MOST_NUMBERS = 5
@@ -77,10 +79,23 @@ def replay(
     everything: Everything = False,
     why: Annotated[str, typer.Option("--why", help="why it should go now; stands in the trail")] = "",
     who: Who = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only show whether it would pass now, and the rows that would be sent")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: as a JSON list")] = False,
 ) -> None:
     """Sends parked documents again, after their causes were mended: read, mapped and checked anew, under the same key."""
     chosen = selection(numbers, code, vendor, company, entity, since, until)
     _insist(chosen, everything=everything, command="replay")
+    if as_json and not dry_run:
+        fail("--json shows what --dry-run finds; give both, or neither.")
+
+    def rehearse(rehearsal: Rehearsal) -> None:
+        show_rehearsal(rehearsal, _found(rehearsal.parts, chosen), as_json=as_json)
+
+    if dry_run:
+        rehearsed(rehearse)
+        return
 
     def run(parts: Parts) -> None:
         found = _found(parts, chosen)

@@ -33,6 +33,12 @@ def _print(seen: Overview) -> None:
     _print_documents(seen)
     print_feeds(seen)
     console.print(f"queue: {seen.waiting_units} units waiting, {seen.poison_messages} parked notes and poison messages")
+    if seen.unreadable:
+        console.print(
+            f"unreadable messages on record: {seen.unreadable}; see them with: python -m connector unreadable",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _print_documents(seen: Overview) -> None:

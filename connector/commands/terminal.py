@@ -15,6 +15,10 @@ from rich.text import Text
 from connector.bootstrap import Application
 from connector.errors import ConnectorError, SettingsFault
 from connector.flows.parts import Parts
+from connector.flows.rehearse import Rehearsal
+from connector.rehearsal import rehearsal
+from connector.settings import load_settings
+from connector.telemetry import quiet_libraries
 
 console = Console()
 
@@ -23,6 +27,15 @@ def guarded(command: Callable[[Parts], None]) -> None:
     """Runs the command; a fault ends it with one clear message and exit code 1."""
     try:
         command(Application(environment()).parts)
+    except ConnectorError as error:
+        fail(str(error))
+
+
+def rehearsed(command: Callable[[Rehearsal], None]) -> None:
+    """Runs the command where nothing can be changed; a fault ends it as with `guarded`."""
+    quiet_libraries()
+    try:
+        command(rehearsal(load_settings(environment())))
     except ConnectorError as error:
         fail(str(error))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -10,19 +12,36 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from connector.commands.rows import Format, write_rows
 from connector.commands.terminal import console, fail, guarded
+from connector.flows.export import rows
 from connector.flows.overview import Trail, trails
 from connector.flows.parts import Parts
 from connector.storage.ledger_rows import State
 
 
-def trail(number: Annotated[str, typer.Argument(help="number of an order, invoice or vendor, id, or sys_id")]) -> None:
+class Shown(StrEnum):
+    """The forms in which a trail is shown."""
+
+    TABLE = "table"
+    JSON = Format.JSON
+    CSV = Format.CSV
+
+
+def trail(
+    number: Annotated[str, typer.Argument(help="number of an order, invoice or vendor, id, or sys_id")],
+    form: Annotated[Shown, typer.Option("--format", help="table, or the rows of an export: json, csv")] = Shown.TABLE,
+) -> None:
     """Everything that happened to a document."""
 
     def show(parts: Parts) -> None:
         found = trails(parts, number)
         if not found:
             fail(f"Nothing is known under {number}. Use the number exactly as in Business Central.")
+        if form is not Shown.TABLE:
+            every = (rows(one.company, one.entity, one.state, one.events, intact=one.intact) for one in found)
+            write_rows(chain.from_iterable(every), Format(form))
+            return
         for one in found:
             _print(one)
 
@@ -62,7 +81,9 @@ def _drift(state: State) -> str:
 def _details(text: str) -> str:
     try:
         detail = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return text  # it was too long for the ledger, and was cut
+    if not isinstance(detail, dict):
         return text
     lines = []
     for name, value in detail.items():

@@ -19,6 +19,13 @@ def event_hash(key: bytes, previous: str, content: Mapping[str, str | int]) -> s
     return hmac.new(key, f"{previous}\n{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
+def end_seal(key: bytes, where: str, id_: str, seq: int, head: str) -> str:
+    """The seal of a document's state over the end of its trail: cutting events off and moving the state back needs the key."""
+    return hmac.new(
+        key, f"end\n{where}\n{id_}\n{seq}\n{head}".encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()
+
+
 def key_id(key: bytes) -> str:
     """A short name of a key that tells nothing about it, to know later which key sealed an event."""
     return hmac.new(key, b"key id", hashlib.sha256).hexdigest()[:8]

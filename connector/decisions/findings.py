@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from connector.errors import Refused, Throttled
 from connector.model.catalog import ColumnFacts
 
 Level = Literal["ok", "warn", "fail"]
@@ -36,6 +37,22 @@ def warn(code: str, table: str, what: str, remedy: str) -> Finding:
 def fail(code: str, table: str, what: str, remedy: str) -> Finding:
     """Writes must not begin."""
     return Finding(code, "fail", table, what, remedy)
+
+
+def unserved(prefix: str, error: Exception, remedy: str, where: str = "") -> Finding:
+    """A system that did not answer as it should; the code says in which way."""
+    if isinstance(error, Refused):
+        return fail(f"{prefix}_REFUSED", where, plain(error), remedy)
+    if isinstance(error, Throttled):
+        return warn(
+            f"{prefix}_THROTTLED", where, plain(error), "Look again later; the connector itself waits as it is told."
+        )
+    return fail(f"{prefix}_DOWN", where, plain(error), remedy)
+
+
+def plain(error: Exception) -> str:
+    """What an error says, at the length of a line."""
+    return str(error)[:300]
 
 
 def hint(name: str, columns: Iterable[ColumnFacts]) -> str:

@@ -12,9 +12,11 @@ from decimal import Decimal
 
 from connector.decisions.allocation import spread, with_discount_shares
 from connector.decisions.facts import FAULTY, Fact, Facts, header_facts, line_facts, taxes
+from connector.decisions.severity import weighed
 from connector.decisions.translation import translate
 from connector.decisions.validation import MAX_LINES, document_faults, shared_name_faults
 from connector.errors import DocumentFault, Reason
+from connector.model.checks import NO_CHECKS, Checks
 from connector.model.documents import Document, Line
 from connector.model.money import MINOR_UNITS, decimals, money_text, plain_text
 from connector.model.profile import Profile, Route, Translations
@@ -47,7 +49,7 @@ class MappedDocument:
 
     `taxes`: what its tax rows are about. `earlier`: the lines that may have been sent with earlier tries or versions, by
     sequence number; None when nothing of the document can be in ServiceNow yet. `in_doubt`: nobody knows what became of the
-    last try, and rows of it that are there need not be sent again.
+    last try, and rows of it that are there need not be sent again. `noted`: faults with which it is carried all the same.
     """
 
     id: str
@@ -56,6 +58,7 @@ class MappedDocument:
     taxes: tuple[str, ...] = ()
     earlier: tuple[int, ...] | None = None
     in_doubt: bool = False
+    noted: tuple[Reason, ...] = ()
 
     @property
     def header(self) -> StagingRow:
@@ -65,13 +68,14 @@ class MappedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What mapping needs besides the document: the company, the profile, the translation tables, and the address of BC's web
-    client ("" where links are not wanted)."""
+    """What mapping needs besides the document: the company, the profile, the translation tables, the address of BC's web client
+    ("" where links are not wanted), and what the company checks."""
 
     company: Company
     profile: Profile
     translations: Translations
     web_client: str = ""
+    checks: Checks = NO_CHECKS
 
     def route(self, document: Document) -> Route:
         """The profile's route for the document's entity."""
@@ -110,10 +114,11 @@ def map_document(
     known = taxes(lines) if route.tax else []
     taxed = [writer.row(route.tax, header | tax, "") for tax in known] if route.tax else []
     faults += [*writer.faults, *_shared_tax_faults(document, taxed)]
-    if faults:
-        raise DocumentFault(faults)
+    parking, noted = weighed(faults, rules.checks)
+    if parking:
+        raise DocumentFault(parking)
     rows += taxed
-    return MappedDocument(document.id, tuple(rows), _hash(rows), tuple(map(tax_name, known)))
+    return MappedDocument(document.id, tuple(rows), _hash(rows), tuple(map(tax_name, known)), noted=tuple(noted))
 
 
 def _shared_tax_faults(document: Document, rows: Sequence[StagingRow]) -> list[Reason]:
@@ -219,7 +224,7 @@ class Writer:
             self._fault(
                 Reason(
                     "VALUE_MISSING",
-                    f"{name} must not be empty, and {column.value} is.",
+                    f"{name} must not be empty, and {column.value or 'the word for its constant'} is.",
                     "Fill it in BC, then replay.",
                     where,
                 )

@@ -12,6 +12,11 @@ MOST_TEXT = 12_000
 """Characters of JSON; below the length at which a column's text is cut, because half a list could not be read back."""
 
 
+def codes_in(text: str) -> frozenset[str]:
+    """The codes of the reasons in a state's column."""
+    return frozenset(reason["code"] for reason in json.loads(text or "[]"))
+
+
 def fitting(reasons: Sequence[Reason]) -> list[dict[str, str]]:
     """The first reasons that fit, as mappings; what is left out is counted in a last one."""
     kept = [asdict(reason) for reason in reasons]

@@ -33,6 +33,9 @@ class Status(StrEnum):
 OPEN = frozenset({Status.PENDING, Status.CLAIMED})
 """The states in which work is due; the rescue timer looks after them."""
 
+FINISHED = frozenset({Status.DONE, Status.SUPERSEDED, Status.CLOSED, Status.DISCARDED})
+"""The states of which nothing more is expected until the document changes; their events need not be kept for ever."""
+
 _RESTING = frozenset(Status) - OPEN
 
 MOVES: Mapping[Status, frozenset[Status]] = {

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
+from connector.decisions.found import SHARED, facts_text
 from connector.errors import Reason
 from connector.model.documents import COMMENT, Document, Entity, Line
 from connector.model.money import MINOR_UNITS, exact_arithmetic, plain_text
@@ -42,14 +43,20 @@ def _supplier_faults(document: Document, names: Sequence[str]) -> list[Reason]:
             Reason(
                 "SUPPLIER_MISSING",
                 f"Vendor {document.vendor_number} of {document.number} has no supplier in ServiceNow.",
-                "Create the supplier with this ERP supplier code and ERP source in ServiceNow, then replay.",
+                "Create the supplier with this ERP supplier code and ERP source in ServiceNow.",
+                "",
+                ("supplier", document.vendor_number),
+                facts_text(()),
             )
         ]
     return [
         Reason(
             "SUPPLIER_AMBIGUOUS",
             f"Vendor {document.vendor_number} of {document.number} has {len(names)} suppliers in ServiceNow.",
-            "Leave the ERP supplier code on one of them, then replay.",
+            "Leave the ERP supplier code on one of them in ServiceNow, and take it off the others.",
+            "",
+            ("supplier", document.vendor_number),
+            facts_text(tuple(names)),
         )
     ]
 
@@ -65,7 +72,10 @@ def shared_name_faults(
         Reason(
             "SUPPLIER_NAME_NOT_UNIQUE",
             f"Several suppliers in ServiceNow are called {names[0]!r}, and this staging table finds suppliers by name.",
-            "Give each supplier a name of its own in ServiceNow (or merge them), then replay.",
+            "Give each supplier a name of its own in ServiceNow, or merge them.",
+            "",
+            ("supplier name", names[0]),
+            SHARED,
         )
     ]
 

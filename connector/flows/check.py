@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connector.business_central.session import PageBroken
-from connector.decisions.findings import Finding, fail, ok, warn
+from connector.decisions.findings import Finding, fail, ok, plain, unserved, warn
 from connector.errors import ConnectorError, Outage, Refused, SettingsFault, Throttled
+from connector.flows.check_master_data import check_cost_centres, check_references
 from connector.flows.files import check_files
 from connector.flows.parts import Parts
 from connector.flows.track import check_tracking
@@ -60,10 +61,7 @@ def settings_lines(fault: SettingsFault) -> list[Line]:
 def check_storage(settings: Settings, tables: TableStore, queues: QueueStore, names: Sequence[str]) -> list[Line]:
     """Whether the tables and queues answer."""
     found = [_table(tables, name) for name in names]
-    found += [
-        _queue(queues, name, parked=name == settings.poison_queue)
-        for name in (settings.documents_queue, settings.poison_queue)
-    ]
+    found += [_queue(queues, name, parked=name == settings.poison_queue) for name in settings.queues]
     return [Line("storage", one) for one in found]
 
 
@@ -99,12 +97,12 @@ def _stored(code: str, name: str, ask: Callable[[], Finding]) -> Finding:
         return fail(
             f"{code}_REFUSED",
             name,
-            _plain(refused),
+            plain(refused),
             "Give the app's identity the storage roles for queue and table data, or correct ConnectorStorage.",
         )
     except ConnectorError as error:
         return fail(
-            f"{code}_DOWN", name, _plain(error), "Check ConnectorStorage and the storage account's network rules."
+            f"{code}_DOWN", name, plain(error), "Check ConnectorStorage and the storage account's network rules."
         )
 
 
@@ -122,16 +120,16 @@ def _business_central(parts: Parts) -> Iterator[Finding]:
             (text for number, text in SIGN_IN_REMEDIES.items() if number in str(refused)),
             "Check BC_CLIENT_ID, the secret and BC_TOKEN_URL.",
         )
-        yield fail("BC_TOKEN", "", _plain(refused), remedy)
+        yield fail("BC_TOKEN", "", plain(refused), remedy)
         return
     except Outage as outage:
-        yield fail("BC_TOKEN_DOWN", "", _plain(outage), "Check BC_TOKEN_URL and the way out of this network.")
+        yield fail("BC_TOKEN_DOWN", "", plain(outage), "Check BC_TOKEN_URL and the way out of this network.")
         return
     yield ok("BC_TOKEN", "", "a token was given")
     try:
         found = probe.companies()
     except (Outage, PageBroken) as error:
-        yield _unserved("BC", error, "Check BC_URL (tenant and environment) and the way out of this network.")
+        yield unserved("BC", error, "Check BC_URL (tenant and environment) and the way out of this network.")
         return
     yield ok("BC_SERVES", "", f"version {found.version or 'not told'}, {len(found.names)} companies")
     yield from _skew("BC_CLOCK", (found.at - parts.clock.now()).total_seconds())
@@ -149,6 +147,7 @@ def _business_central(parts: Parts) -> Iterator[Finding]:
             )
     for company in there:
         yield from _dimension(parts, company)
+        yield from check_references(parts, company)
     for company, feed in parts.feeds():
         if company not in there:
             continue
@@ -165,7 +164,7 @@ def _business_central(parts: Parts) -> Iterator[Finding]:
                     )
         except (Outage, PageBroken) as error:
             remedy = f"Give the application's user a permission set that reads {feed.value} and what belongs to them."
-            yield _unserved("BC_FEED", error, remedy, name)
+            yield unserved("BC_FEED", error, remedy, name)
         else:
             yield ok("BC_FEED", name, "can be read" if newest else "can be read, and is empty")
 
@@ -175,7 +174,7 @@ def _dimension(parts: Parts, company: Company) -> Iterator[Finding]:
     try:
         found = parts.bc_probe.has_dimension(company)
     except (Outage, PageBroken) as error:
-        yield _unserved(
+        yield unserved(
             "BC_DIMENSION", error, "Give the application's user a permission set that reads dimensions.", name
         )
         return
@@ -202,15 +201,15 @@ def _servicenow(parts: Parts, found: list[Finding]) -> Facts | None:
     try:
         catalog.authenticate()
     except Refused as refused:
-        found.append(fail("SN_TOKEN", "", _plain(refused), SIGN_IN_REMEDY))
+        found.append(fail("SN_TOKEN", "", plain(refused), SIGN_IN_REMEDY))
         return None
     except Outage as outage:
-        found.append(fail("SN_TOKEN_DOWN", "", _plain(outage), "Check SN_URL, and whether the instance is awake."))
+        found.append(fail("SN_TOKEN_DOWN", "", plain(outage), "Check SN_URL, and whether the instance is awake."))
         return None
     try:
         facts = catalog.facts(0.0)
     except (Refused, Throttled) as error:
-        found.append(_unserved("SN", error, "Check the user, its password or client, and how it may sign in."))
+        found.append(unserved("SN", error, "Check the user, its password or client, and how it may sign in."))
         return None
     if facts.skew is None:
         why = facts.unread[0].partition(": ")[2] if facts.unread else "no answer"
@@ -224,6 +223,7 @@ def _servicenow(parts: Parts, found: list[Finding]) -> Facts | None:
     found += [warn("SN_UNREAD", "", one, "Nothing, unless a line above asks for it.") for one in facts.unread]
     if not any(one.level == "fail" and one.table == parts.profile.suppliers.table for one in found):
         found += _suppliers(parts)
+    found += check_cost_centres(parts)
     found += check_tracking(parts)
     found += check_files(parts)
     return facts
@@ -234,7 +234,7 @@ def _suppliers(parts: Parts) -> Iterator[Finding]:
         try:
             seen = parts.preflight.catalog.has_suppliers(company.erp_source)
         except (Refused, Throttled) as error:
-            yield _unserved("SN_SUPPLIERS", error, "Look again later.", company.key)
+            yield unserved("SN_SUPPLIERS", error, "Look again later.", company.key)
             return
         if seen:
             yield ok("SN_SUPPLIERS", company.key, f"there are suppliers of ERP source {company.erp_source}")
@@ -257,20 +257,6 @@ def _skew(code: str, seconds: float) -> Iterator[Finding]:
             f"its clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine's",
             "Set the clock of this machine; tokens and time stamps depend on it.",
         )
-
-
-def _unserved(prefix: str, error: Exception, remedy: str, where: str = "") -> Finding:
-    if isinstance(error, Refused):
-        return fail(f"{prefix}_REFUSED", where, _plain(error), remedy)
-    if isinstance(error, Throttled):
-        return warn(
-            f"{prefix}_THROTTLED", where, _plain(error), "Look again later; the connector itself waits as it is told."
-        )
-    return fail(f"{prefix}_DOWN", where, _plain(error), remedy)
-
-
-def _plain(error: Exception) -> str:
-    return str(error)[:300]
 
 
 def exported(parts: Parts, facts: Facts) -> str:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from connector.decisions.selection import ParkedFacts, Selection
 from connector.decisions.states import Status
@@ -32,7 +33,7 @@ class Parked:
     company: Company
     entity: Entity
     state: State
-    reasons: tuple[Mapping[str, str], ...]
+    reasons: tuple[Mapping[str, Any], ...]
 
     @property
     def age(self) -> timedelta:
@@ -89,7 +90,15 @@ def replay(parts: Parts, documents: Iterable[Parked], act: Act, origin: Origin =
         steps = [
             Change(
                 one.state,
-                replace(one.state, status=Status.PENDING, attempt=0, rescues=0, due=None, correlation=correlation),
+                replace(
+                    one.state,
+                    status=Status.PENDING,
+                    attempt=0,
+                    rescues=0,
+                    releases=0 if origin is Origin.REPLAY else one.state.releases + 1,
+                    due=None,
+                    correlation=correlation,
+                ),
                 "replayed",
                 {"who": act.who, "why": act.why, "was": sorted(codes_of(one))},
             )
@@ -115,8 +124,6 @@ def discard(parts: Parts, documents: Iterable[Parked], act: Act) -> Done:
                     status=Status.DISCARDED,
                     outcome="discarded",
                     generation=one.state.generation + 1,
-                    poison_id="",
-                    poison_receipt="",
                 ),
                 "discarded",
                 {"who": act.who, "why": act.why},

@@ -104,7 +104,8 @@ class _Round:
             if state.files == fingerprint(files):
                 self._outcomes.with_files(document.id, state.files, {}, staged=False)
             elif files and not is_record(state.target, state.sys_id):
-                self._outcomes.parked(document.id, [_no_record(state.target)])
+                # Without the hash the next try sends the rows again, and their answer may name the record.
+                self._outcomes.parked(document.id, [_no_record(state.target)], payload_hash="")
             else:
                 unsettled.append((document, files))
         records = [self._outcomes.state(document.id).sys_id for document, files in unsettled if files]

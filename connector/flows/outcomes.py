@@ -19,10 +19,9 @@ from connector.decisions.mapping import MappedDocument
 from connector.decisions.reasons import fitting
 from connector.decisions.retry import wait_seconds
 from connector.decisions.states import Status
-from connector.decisions.versions import line_numbers
 from connector.errors import Outage, Reason
-from connector.flows.claiming import claimed
 from connector.flows.imprints import imprint_of
+from connector.flows.moves import claimed, intended, resolved, settled, verified
 from connector.flows.particulars import index, version
 from connector.flows.parts import Parts
 from connector.flows.steps import Steps
@@ -90,6 +89,7 @@ class Outcomes:
             number=document.number,
             vendor=document.vendor_number,
             vendor_invoice=document.vendor_invoice_number,
+            bc_status=document.status,
             amount=plain_text(document.gross_total),
             currency=document.currency,
             content_hash=content_hash(document),
@@ -110,17 +110,10 @@ class Outcomes:
     def intend(self, documents: Sequence[MappedDocument], *, late: Collection[str] = ()) -> list[MappedDocument]:
         """Puts on record what is about to be sent. Documents whose claim was lost meanwhile are left out; of the others it is
         told whether the fate of their last try is not known. `late`: those that need sending once more in any case."""
-        changes = []
-        for mapped in documents:
-            state = self._steps.states[mapped.id]
-            detail = self._version(mapped.id) | {"payload": mapped.payload_hash, "rows": len(mapped.rows)}
-            # Until the outcome nobody knows which rows ServiceNow has, so no hash may call a later version unchanged.
-            lines = tuple(sorted({*state.lines, *line_numbers(mapped)}))
-            taxes = tuple(sorted({*state.taxes, *mapped.taxes}))
-            resumable = mapped.id not in late and (state.first or state.resumable)
-            intents = state.intents + 1
-            after = replace(state, payload_hash="", intents=intents, lines=lines, taxes=taxes, resumable=resumable)
-            changes.append(Change(state, after, "intent", detail, self._index(mapped.id)))
+        changes = [
+            intended(self._steps.states[one.id], one, self._version(one.id), self._index(one.id), late)
+            for one in documents
+        ]
         in_doubt = {mapped.id for mapped in documents if self._steps.states[mapped.id].in_doubt}
         self._late |= set(late)
         recorded = self._steps.record(changes)
@@ -195,6 +188,7 @@ class Outcomes:
             reasons=json.dumps(listed, ensure_ascii=False),
             generation=self._steps.states[id_].generation + 1,
             held=self._parts.held_against(),
+            releases=self._steps.states[id_].releases,
             **more,
         )
 
@@ -251,32 +245,36 @@ class Outcomes:
         there = {"results": dict(results), "sys_id": header.sys_id, "target": header.target}
         detail = self._version(mapped.id) | there
         state = self._steps.states[mapped.id]
-        fields: dict[str, Any] = {
-            "payload_hash": mapped.payload_hash,
-            "lines": tuple(line_numbers(mapped)),
-            "taxes": mapped.taxes,
-            "resumable": mapped.id not in self._late,
-            "sys_id": header.sys_id,
-            "target": header.target,
-            "files": state.files if state.sys_id == header.sys_id else "",
-            "imprint": imprint_of(self._parts, self._unit.entity, mapped, state),
-        }
+        imprint = imprint_of(self._parts, self._unit.entity, mapped, state)
+        after = verified(state, mapped, delivery, resumable=mapped.id not in self._late, imprint=imprint)
         if outcome == "staged" and self._files_follow:
-            self._steps.add(Change(state, replace(state, **fields), "verified", detail, (header.sys_id,)))
+            self._steps.add(Change(state, after, "verified", detail, (header.sys_id,)))
         else:
-            self._settle(mapped.id, status, outcome, detail, index=(header.sys_id,), **fields)
+            self._rest(mapped.id, after, status, outcome, detail, index=(header.sys_id,))
 
     def _settle(
         self, id_: str, status: Status, outcome: str, detail: Detail, *, index: tuple[str, ...] = (), **more: Any
     ) -> None:
+        self._rest(id_, self._steps.states[id_], status, outcome, detail, index=index, **more)
+
+    def _rest(
+        self,
+        id_: str,
+        after: State,
+        status: Status,
+        outcome: str,
+        detail: Detail,
+        *,
+        index: tuple[str, ...] = (),
+        **more: Any,
+    ) -> None:
         document = self._documents.get(id_)
         state = self._steps.states[id_]
-        settled = document.modified if document else max(state.seen, state.noticed, self._references[id_].seen)
-        fields = {"reasons": "", "claim": "", "due": None, "attempt": 0, "rescues": 0, "drift": ""} | more
+        known = document.modified if document else max(state.seen, state.noticed, self._references[id_].seen)
         # What was read is what is known: after BC was restored from a backup that is older than what was announced.
-        seen = settled if document else max(state.seen, settled)
-        after = replace(state, status=status, outcome=outcome, settled=settled, seen=seen, **fields)
-        self._step(id_, Change(state, after, outcome, detail, index))
+        seen = known if document else max(state.seen, known)
+        after = settled(replace(after, settled=known, seen=seen), status, outcome, **more)
+        self._step(id_, Change(state, after, outcome, {**detail, **resolved(state, status)}, index))
 
     def _put_back(self, id_: str, action: str, detail: Detail, **fields: Any) -> None:
         state = self._steps.states[id_]

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from connector.decisions.states import Status
 from connector.flows.parts import Parts
+from connector.flows.unreadable import count_unreadable
 from connector.flows.watch import Watched, watched_feeds
 from connector.model.documents import Entity
 from connector.settings import Company
@@ -39,12 +40,13 @@ class EntityOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All entities, all feeds, and the depth of the queues."""
+    """All entities, all feeds, the depth of the queues, and how many messages could not be read and wait for somebody."""
 
     entities: tuple[EntityOverview, ...]
     feeds: tuple[Watched, ...]
     waiting_units: int
     poison_messages: int
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def overview(parts: Parts) -> Overview:
         feeds=tuple(watched_feeds(parts)),
         waiting_units=parts.queues.count(parts.settings.documents_queue),
         poison_messages=parts.queues.count(parts.settings.poison_queue),
+        unreadable=count_unreadable(parts),
     )
 
 
@@ -91,7 +94,7 @@ def trails(parts: Parts, text: str) -> list[Trail]:
     for company, entity in parts.entities():
         where = partition(company.key, entity)
         ids = {*parts.ledger.find(where, [text]), *parts.ledger.states(where, [text.strip().lower()])}
-        for id_, state in sorted(parts.ledger.states(where, sorted(ids)).items()):
-            events = tuple(parts.ledger.events(where, id_))
-            found.append(Trail(company, entity, state, events, parts.ledger.intact(where, id_)))
+        for one in (parts.ledger.trail(where, id_) for id_ in sorted(ids)):
+            if one.state is not None:
+                found.append(Trail(company, entity, one.state, tuple(one.events), not one.fault))
     return found

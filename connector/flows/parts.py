@@ -11,17 +11,20 @@ from connector.business_central.endings import EndingReader
 from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
 from connector.business_central.probe import Probe
+from connector.business_central.references import ReferenceBook
 from connector.business_central.session import Traffic
 from connector.business_central.subscriptions import SubscriptionClient
 from connector.decisions.mapping import Rules
 from connector.decisions.release import held_against
 from connector.flows.pace import Pace
 from connector.flows.preflight import Preflight
+from connector.model.checks import Checks
 from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.profile import DoorName, Profile, Translations
 from connector.ports import Clock, Randomness
 from connector.servicenow.attachments import Attachments
+from connector.servicenow.cost_centres import CostCentreBook
 from connector.servicenow.doors.delivery import Door
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.tracking import TrackingReader
@@ -43,6 +46,7 @@ class Parts:
     settings: Settings
     profile: Profile
     translations: Translations
+    checks: Checks
     reader: ApiV2Reader
     changes: ChangeReader
     endings: EndingReader
@@ -51,7 +55,9 @@ class Parts:
     prints: FingerprintReader
     bc_probe: Probe
     bc_traffic: Callable[[], Traffic]
+    references: ReferenceBook
     suppliers: SupplierBook
+    cost_centres: CostCentreBook | None
     tracking: TrackingReader
     preflight: Preflight
     doors: Mapping[DoorName, Door]
@@ -71,11 +77,12 @@ class Parts:
 
     def rules(self, company: Company) -> Rules:
         """The mapping rules of a company, with the column lengths that the instance was last seen to have."""
-        return Rules(company, self.preflight.profile(), self.translations, self.settings.bc_web_client or "")
+        web_client = self.settings.bc_web_client or ""
+        return Rules(company, self.preflight.profile(), self.translations, web_client, self.checks)
 
     def held_against(self) -> str:
         """What documents are held against now, as a short text that changes with it."""
-        return held_against(self.preflight.profile(), self.translations)
+        return held_against(self.preflight.profile(), self.translations, self.checks)
 
     def door(self, entity: Entity) -> Door:
         """The door through which the profile carries the entity."""

@@ -1,22 +1,27 @@
 """Preparing: from the documents of a unit that are to be carried to the rows that must be sent.
 
-What cannot be carried as it is gets its outcome here, and so does what ServiceNow has already.
+Mapped first, then held against master data: what cannot be carried as it is gets its outcome here, with every fault, and so
+does what ServiceNow has already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from connector.decisions.mapping import MappedDocument, map_document
+from connector.decisions.mapping import MappedDocument, Rules, map_document
 from connector.decisions.receipts import by_order_lines
+from connector.decisions.severity import weighed
 from connector.decisions.states import OPEN
 from connector.decisions.versions import emptying, with_removals
-from connector.errors import DocumentFault, Outage
+from connector.decisions.warehouses import with_warehouse_cost_centres
+from connector.errors import DocumentFault, Outage, Reason
+from connector.flows.duplicates import twin_verdicts
 from connector.flows.liability import UNDER_WAY, settle_liability
 from connector.flows.links import announce, staged_orders
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
+from connector.flows.references import reference_reasons
 from connector.model.documents import Document, Entity
 from connector.settings import Company
 from connector.storage.ledger import partition
@@ -34,25 +39,38 @@ def prepare(
     documents = settle_liability(parts, company, outcomes, documents)
     if not documents:
         return []
-    entity = documents[0].entity
-    if entity is Entity.CREDIT_MEMO:
-        documents = _with_original(parts, company, outcomes, documents)
-    ordered = _order_lines(parts, company, documents) if entity is Entity.RECEIPT else {}
     rules = parts.rules(company)
-    names: Mapping[str, Sequence[str]] = {}
-    shared: frozenset[str] = frozenset()
-    if entity is not Entity.RECEIPT:
-        names = parts.suppliers.names(company.erp_source, (one.vendor_number for one in documents if one.vendor_number))
-        if parts.profile.routes[entity.value].names_supplier:
-            shared = parts.suppliers.shared(found[0] for found in names.values() if len(found) == 1)
-    changed = []
+    documents = [with_warehouse_cost_centres(document, rules) for document in documents]
+    if documents[0].entity is Entity.CREDIT_MEMO:
+        documents = _with_original(parts, company, outcomes, documents)
+    if documents and documents[0].entity is Entity.RECEIPT:
+        documents = _with_order(parts, company, outcomes, documents)
+    drafts = _drafts(parts, rules, outcomes, documents, unforeseen)
+    return _sound(parts, company, outcomes, drafts)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A document on its way to its rows: `mapped`, or the `faults` for which it has none."""
+
+    document: Document
+    mapped: MappedDocument | None = None
+    faults: list[Reason] = field(default_factory=list)
+
+
+def _drafts(
+    parts: Parts,
+    rules: Rules,
+    outcomes: Outcomes,
+    documents: Sequence[Document],
+    unforeseen: Callable[[Sequence[str], Exception], None],
+) -> list[_Draft]:
+    """The documents that ServiceNow does not have in this version, each with its rows or its own faults."""
+    names, shared = _suppliers(parts, rules, documents)
+    drafts = []
     for document in documents:
+        draft = _Draft(document)
         try:
-            if entity is Entity.RECEIPT:
-                if document.order_number not in ordered:
-                    outcomes.held(document.id, f"the order {document.order_number} is not in ServiceNow")
-                    continue
-                document = by_order_lines(document, ordered[document.order_number])
             mapped = map_document(document, rules, names, shared)
             state = outcomes.state(document.id)
             if state.payload_hash == mapped.payload_hash or not mapped.rows:
@@ -62,12 +80,68 @@ def prepare(
                 mapped = emptying(mapped, parts.profile.clear_with)
                 mapped = with_removals(mapped, document, rules, state.lines, state.taxes)
                 mapped = replace(mapped, earlier=state.lines)
-            changed.append(mapped)
+            draft.mapped = mapped
         except DocumentFault as fault:
-            outcomes.parked(document.id, fault.reasons)
+            draft.faults += fault.reasons
         except Exception as error:  # noqa: BLE001 - one document's unforeseen fault must not hold up the others
             unforeseen([document.id], error)
-    return changed
+            continue
+        drafts.append(draft)
+    return drafts
+
+
+def _sound(parts: Parts, company: Company, outcomes: Outcomes, drafts: Sequence[_Draft]) -> list[MappedDocument]:
+    """The rows of those documents whose references hold as well; the others get their outcome, with every fault of both kinds.
+
+    After the mapping, because what ServiceNow has already in this version is not held against anything any more.
+    """
+    documents = [draft.document for draft in drafts]
+    references = reference_reasons(parts, company, documents)
+    twins = twin_verdicts(parts, company, outcomes, documents)
+    sound = []
+    for draft in drafts:
+        id_ = draft.document.id
+        twin = twins.get(id_, "free")
+        parking, noted = weighed(
+            [*references.get(id_, ()), *([twin] if isinstance(twin, Reason) else [])], parts.checks
+        )
+        parking = draft.faults + parking
+        if parking or draft.mapped is None:
+            outcomes.parked(id_, parking)
+        elif twin == "busy":
+            outcomes.rescheduled([id_], Outage("The connector", "is working on its twin", retry_after=UNDER_WAY))
+        else:
+            sound.append(replace(draft.mapped, noted=(*draft.mapped.noted, *noted)))
+    return sound
+
+
+def _suppliers(
+    parts: Parts, rules: Rules, documents: Sequence[Document]
+) -> tuple[Mapping[str, Sequence[str]], frozenset[str]]:
+    """Per vendor number the names that ServiceNow knows, and which of these several suppliers carry."""
+    if not documents or documents[0].entity is Entity.RECEIPT:
+        return {}, frozenset()
+    vendors = (document.vendor_number for document in documents if document.vendor_number)
+    names = parts.suppliers.names(rules.company.erp_source, vendors)
+    if not rules.route(documents[0]).names_supplier:
+        return names, frozenset()
+    return names, parts.suppliers.shared(found[0] for found in names.values() if len(found) == 1)
+
+
+def _with_order(parts: Parts, company: Company, outcomes: Outcomes, receipts: Sequence[Document]) -> list[Document]:
+    """The receipts, by the lines of their orders. Those whose order ServiceNow does not have are held, those of which it does
+    not have a line are parked."""
+    ordered = _order_lines(parts, company, receipts)
+    found = []
+    for receipt in receipts:
+        if receipt.order_number not in ordered:
+            outcomes.held(receipt.id, f"the order {receipt.order_number} is not in ServiceNow")
+            continue
+        try:
+            found.append(by_order_lines(receipt, ordered[receipt.order_number]))
+        except DocumentFault as fault:
+            outcomes.parked(receipt.id, fault.reasons)
+    return found
 
 
 def _order_lines(parts: Parts, company: Company, receipts: Sequence[Document]) -> dict[str, set[int]]:

@@ -12,7 +12,14 @@ from connector.decisions.states import Status
 from connector.errors import Reason
 from connector.flows.liability import release_invoices
 from connector.flows.links import recover
-from connector.flows.messages import delete_note, send_note, send_units
+from connector.flows.messages import (
+    delete_note,
+    pointing,
+    record_pointers,
+    send_note,
+    send_units,
+    waiting_messages,
+)
 from connector.flows.parts import Parts
 from connector.flows.release import release
 from connector.flows.rounds import everywhere
@@ -45,9 +52,9 @@ class Rescued:
 
 
 def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
-    """Sends what stands still, parks what stood still three times, and completes missing poison messages."""
+    """Sends what stands still, parks what stood still three times, and puts the poison queue right."""
     where = partition(company.key, entity)
-    backlog = parts.queues.count(parts.settings.documents_queue) >= BACKLOG
+    backlog = waiting_messages(parts) >= BACKLOG
     patience = timedelta(seconds=parts.settings.rescue_after_seconds)
     still = [state for state in parts.ledger.open_states(where) if _stands_still(state, patience, backlog=backlog)]
     hopeless = [state for state in still if _rescues(state, backlog=backlog) >= MAX_RESCUES]
@@ -78,6 +85,7 @@ def rescue(parts: Parts, company: Company, entity: Entity) -> Rescued:
     for state in parked:
         delete_note(parts, state)
     notes = _complete_notes(parts, company, entity)
+    _take_back_notes(parts, company, entity)
     if references or parked or notes:
         parts.telemetry.warning(
             "rescued",
@@ -133,11 +141,26 @@ def _parked(state: State) -> State:
 
 
 def _complete_notes(parts: Parts, company: Company, entity: Entity) -> int:
-    """A crash between the ledger row and the poison message leaves a parked document without one: send it now."""
-    where = partition(company.key, entity)
+    """A crash between the ledger row and the poison message leaves a parked document without one: send it now. It may also have
+    left one that nobody heard of, so the new one is of the next generation, which makes that one void."""
     pointers = []
-    for state in parts.ledger.all_states(where, Status.PARKED):
-        if not state.poison_id:
-            sent = send_note(parts, company, entity, state)
-            pointers.append(Change(state, replace(state, poison_id=sent.message_id, poison_receipt=sent.pop_receipt)))
-    return len(parts.ledger.record(where, pointers).saved)
+    try:
+        for state in parts.ledger.all_states(partition(company.key, entity), Status.PARKED):
+            if not state.poison_id:
+                renewed = replace(state, generation=state.generation + 1)
+                sent = send_note(parts, company, entity, renewed)
+                pointers.append(Change(state, pointing(renewed, sent)))
+    finally:
+        saved = record_pointers(parts, company, entity, pointers)
+    return len(saved)
+
+
+def _take_back_notes(parts: Parts, company: Company, entity: Entity) -> None:
+    """The same crash leaves a document that went on with the message of its parking: take it back now."""
+    pointers = []
+    try:
+        for state in parts.ledger.with_note_left(partition(company.key, entity)):
+            delete_note(parts, state)
+            pointers.append(Change(state, pointing(state, None)))
+    finally:
+        record_pointers(parts, company, entity, pointers)

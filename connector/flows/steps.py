@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connector.decisions.states import OPEN, Status
-from connector.flows.messages import delete_note, send_note, send_units
+from connector.flows.messages import delete_note, pointing, record_pointers, send_note, send_units
 from connector.flows.parts import Parts
 from connector.model.units import Origin, Reference, Unit
 from connector.settings import Company
@@ -37,6 +37,9 @@ class Steps:
 
     def add(self, change: Change) -> None:
         """A step for the next flush."""
+        if _newly_parked(change.before, change.after):
+            # Its message is still to be sent: a pointer to the one before would hide that from the rescue.
+            change = replace(change, after=pointing(change.after, None))
         self._gathered.append(change)
 
     def send_again(self, id_: str, wait: float) -> None:
@@ -70,20 +73,18 @@ class Steps:
     def _notes(self, moves: Mapping[str, tuple[State | None, State]]) -> None:
         """Poison messages: a newly parked document leaves one, a document that moved on takes its old one back."""
         pointers = []
-        for before, after in moves.values():
-            if after.status is Status.PARKED:
-                if before is not None and before.generation == after.generation:
-                    continue  # parked as it was
-                sent = send_note(self._parts, self._company, self._unit.entity, after)
-                pointed = replace(after, poison_id=sent.message_id, poison_receipt=sent.pop_receipt)
-                pointers.append(Change(after, pointed))
-                if before is not None:
-                    delete_note(self._parts, before)
-            elif after.poison_id and after.status not in OPEN:
-                delete_note(self._parts, after)
-                pointers.append(Change(after, replace(after, poison_id="", poison_receipt="")))
-        if pointers:
-            self.states |= self.record(pointers).saved
+        try:
+            for before, after in moves.values():
+                if _newly_parked(before, after):
+                    sent = send_note(self._parts, self._company, self._unit.entity, after)
+                    pointers.append(Change(after, pointing(after, sent)))
+                    if before is not None:
+                        delete_note(self._parts, before)
+                elif after.poison_id and after.status not in OPEN and after.status is not Status.PARKED:
+                    delete_note(self._parts, after)
+                    pointers.append(Change(after, pointing(after, None)))
+        finally:
+            self.states |= record_pointers(self._parts, self._company, self._unit.entity, pointers)
 
     def _reference(self, id_: str) -> Reference:
         # As the ledger has it now: a notification's own stamp means nothing to a later try.
@@ -94,3 +95,8 @@ class Steps:
         send_units(
             self._parts, self._company, unit.entity, Origin.RETRY, unit.correlation, references, delay_seconds=delay
         )
+
+
+def _newly_parked(before: State | None, after: State) -> bool:
+    """Whether the step parks the document, and not just leaves it parked as it was."""
+    return after.status is Status.PARKED and (before is None or before.generation != after.generation)

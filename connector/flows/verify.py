@@ -1,15 +1,19 @@
 """Verify: whether every document's trail is whole, and whether every document ever seen is in exactly one state. Reads only.
 
-Who may write the table but does not hold the key cannot change, remove, add or reorder an event without its being found here.
-Where a state vanished together with all its events, the texts it was found by still tell.
+Who may write the table but does not hold the key cannot change, remove, add or reorder an event without its being found here,
+nor cut off the end of a trail. Where a state vanished together with all its events, the texts it was found by still tell.
+Only who kept an older copy of the rows can put a document back to it as a whole: the seals in the daily digest show that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from connector.decisions.states import Status
 from connector.flows.parts import Parts
+from connector.flows.unreadable import PARTITION as UNREADABLE
 from connector.model.documents import Entity
 from connector.settings import Company
 from connector.storage.ledger import partition
@@ -26,27 +30,54 @@ class BrokenTrail:
 
 
 @dataclass(frozen=True, slots=True)
+class Conservation:
+    """One entity of one company. `seen`: the distinct documents that have a state, an event or a text to be found by; `counts`:
+    the documents in each state."""
+
+    company: Company
+    entity: Entity
+    seen: int
+    counts: Counter[Status]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every document ever seen is in exactly one state."""
+        return self.seen == sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at, and what is broken."""
+    """What was looked at, what is broken, and how many documents stand where. `unreadable`: the unreadable messages whose
+    trails are not whole, and how."""
 
     documents: int
     events: int
     broken: Sequence[BrokenTrail]
+    places: Sequence[Conservation]
+    unreadable: Mapping[str, str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is broken, and no document is in no state."""
+        return not self.broken and not self.unreadable and all(place.holds for place in self.places)
 
 
 def verify(parts: Parts) -> Verified:
-    """Every trail of every company and entity."""
+    """Every trail of every company and entity, and of every unreadable message."""
     documents = events = 0
-    broken = []
+    broken: list[BrokenTrail] = []
+    places: list[Conservation] = []
     for company, entity in parts.entities():
-        where = partition(company.key, entity)
-        for id_, count, fault in parts.ledger.trails(where):
-            documents += 1
-            events += count
-            if fault:
-                broken.append(BrokenTrail(company, entity, id_, fault))
-        broken += [
-            BrokenTrail(company, entity, id_, "it can be found by its number, and has neither state nor events")
-            for id_ in parts.ledger.lost(where)
-        ]
-    return Verified(documents, events, broken)
+        counts: Counter[Status] = Counter()
+        seen = 0
+        for one in parts.ledger.documents(partition(company.key, entity)):
+            seen += 1
+            events += len(one.stored)
+            if one.state is not None:
+                counts[one.state.status] += 1
+            if one.fault:
+                broken.append(BrokenTrail(company, entity, one.id, one.fault))
+        documents += seen
+        places.append(Conservation(company, entity, seen, counts))
+    unreadable = {one.id: one.fault for one in parts.ledger.documents(UNREADABLE) if one.fault}
+    return Verified(documents, events, broken, places, unreadable)

@@ -5,6 +5,7 @@ A message never holds a document, only where to find it, so it cannot go stale, 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import dataclass
@@ -135,6 +136,19 @@ class PollRequest:
         """The message text."""
         body = {"v": VERSION, "poll": self.feed.value, "company": self.company}
         return json.dumps(body, separators=(",", ":"))
+
+
+def message_text(body: bytes) -> str:
+    """What a message of the documents queue says. On the wire it is base64, or plain text as a person may have put it there.
+
+    The Functions host leaves the decoding to us (host.json): it would try a message it cannot decode again and again, and
+    move it away without a word on record. What is no base64 of UTF-8 text stays as it is, so that nothing of it is lost.
+    """
+    text = body.decode("utf-8", "replace")
+    try:
+        return base64.b64decode(text.strip(), validate=True).decode("utf-8")
+    except ValueError:
+        return text
 
 
 def decode_message(text: str) -> Unit | PollRequest:

@@ -16,6 +16,7 @@ from connector.remote.tokens import PAUSE_AFTER_REFUSAL, TokenProvider
 
 SYSTEM = "ServiceNow"
 KEY_HEADER = "x-sn-apikey"
+TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - an address
 
 Proof = Mapping[str, str]
 """The headers that say who sends a request."""

@@ -2,7 +2,8 @@
 
 One partition per company and entity. Three kinds of rows side by side, so that they move in one transaction:
 ``s|id`` state, ``e|id|seq`` event, ``i|TEXT|id`` index. A state row changes only by compare-and-set, each event goes with the
-state row that carries its sequence number and hash, and states move only along `decisions.states.MOVES`.
+state row that carries its sequence number and hash, and states move only along `decisions.states.MOVES`. What becomes of the
+events of a document that is long finished, `trim` says.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from typing import Literal
 
-from connector.decisions.chain import GENESIS, event_hash, key_id
+from connector.decisions.chain import GENESIS, end_seal, key_id
 from connector.decisions.states import Status, legal
 from connector.errors import RowConflict
 from connector.model.documents import Entity
@@ -21,13 +22,16 @@ from connector.ports import Clock
 from connector.storage import keys
 from connector.storage.ledger_events import Event, event_from, event_properties
 from connector.storage.ledger_rows import State, state_from, state_properties
-from connector.storage.ports import MAX_OPERATIONS, Condition, Insert, Operation, Replace, TableStore, Upsert
+from connector.storage.ledger_trails import TRIMMED, CheckedTrail, Trails, sealed, tombstone
+from connector.storage.ports import MAX_OPERATIONS, Condition, Delete, Insert, Operation, Replace, TableStore, Upsert
 
 TABLE = "ledger"
 DOCUMENTS_A_TRANSACTION = 50
 POINT_READS = 3
 Detail = Mapping[str, object]
 """What an event says besides its action."""
+MOST_TRIMMED = MAX_OPERATIONS - 2
+"""Events that go in one transaction, beside the state and the tombstone."""
 ROWS_PER_ID = 10
 """A range read may pass over this many rows per row it looks for, before single reads are cheaper."""
 
@@ -65,6 +69,7 @@ class Ledger:
         self._key = key
         self._key_id = key_id(key)
         self._by = by
+        self._trails = Trails(tables, TABLE, key)
 
     def states(self, where: str, ids: Sequence[str]) -> dict[str, State]:
         """The states of these documents, those that exist, with as few transactions as the partition allows."""
@@ -92,6 +97,11 @@ class Ledger:
     def all_states(self, where: str, status: Status | None = None) -> Iterator[State]:
         """All states of the partition, or those of one status."""
         return self._scan(where, [Condition("status", "eq", status.value)] if status else [])
+
+    def with_note_left(self, where: str) -> Iterator[State]:
+        """The states of documents that went on from where they were parked, whose poison message may still be there."""
+        moved_on = [Condition("open", "eq", False), Condition("status", "ne", Status.PARKED.value)]
+        return self._scan(where, [*moved_on, Condition("poison_id", "ne", "")])
 
     def _scan(self, where: str, conditions: Sequence[Condition]) -> Iterator[State]:
         start, stop = keys.below("s")
@@ -123,6 +133,14 @@ class Ledger:
                 found += [keys.split(entity.row)[-1] for entity in rows]
         return sorted(set(found))
 
+    def name(self, where: str, texts: Mapping[str, str]) -> None:
+        """Makes each document, by its id, known under the text as well, from now on."""
+        rows = [
+            Upsert(keys.join("i", _index_text(text), id_), {"id": id_}) for id_, text in texts.items() if text.strip()
+        ]
+        for start in range(0, len(rows), MAX_OPERATIONS):
+            self._tables.write(TABLE, where, rows[start : start + MAX_OPERATIONS])
+
     def record(self, where: str, changes: Iterable[Change]) -> Recorded:
         """Writes the changes, each whole or not at all. Those that lose their compare-and-set are reported, not raised."""
         saved: dict[str, State] = {}
@@ -131,46 +149,44 @@ class Ledger:
             self._write(where, group, saved, lost)
         return Recorded(saved, tuple(lost))
 
+    def trim(self, where: str, state: State) -> Literal["trimmed", "lost", "broken"]:
+        """Removes the events of the document for good, but for a sealed one that says how many are gone: its tombstone. The
+        oldest go first, as many as a transaction holds, and each transaction leaves a whole trail.
+
+        ``lost``: somebody else changed the document first, and goes on with a whole trail. ``broken``: its trail is not whole,
+        and stays as it is, for whoever finds out why.
+        """
+        while state.seq - state.gone > 1:
+            trail = self._trails.against(where, state)
+            if trail.fault:
+                now = self._trails.one(where, state.id)
+                return "broken" if now.fault else "lost"
+            gone = trail.events[:MOST_TRIMMED]
+            after = replace(state, trimmed=state.seq + 1, gone=gone[-1].seq)
+            prepared = self._prepared(where, Change(state, after, TRIMMED, tombstone(gone)))
+            deletions = [Delete(row.row, row.etag) for row in trail.stored[:MOST_TRIMMED]]
+            try:
+                etags = self._tables.write(TABLE, where, [*prepared.operations, *deletions])
+            except RowConflict:
+                return "lost"
+            state = replace(prepared.state, etag=etags[0])
+        return "trimmed"
+
+    def trails(self, where: str) -> Iterator[CheckedTrail]:
+        """What is on record of each document that has events, held against its seals, in one pass."""
+        return self._trails.with_events(where)
+
+    def documents(self, where: str) -> Iterator[CheckedTrail]:
+        """The same, and then of each other document that has a state or can be found by a text."""
+        return self._trails.every(where)
+
+    def trail(self, where: str, id_: str) -> CheckedTrail:
+        """What is on record of this document, held against its seals."""
+        return self._trails.one(where, id_)
+
     def intact(self, where: str, id_: str) -> bool:
         """Whether the document's trail is complete, in order and unchanged, up to its state's head."""
-        return not self._fault(where, self.states(where, [id_]).get(id_), self.events(where, id_))
-
-    def trails(self, where: str) -> Iterator[tuple[str, int, str]]:
-        """Every document that has a state or an event: its id, how many events it has, and what is wrong with its trail ("":
-        nothing). In one pass over the partition's events."""
-        states = {state.id: state for state in self.all_states(where)}
-        start, stop = keys.below("e")
-        rows = self._tables.query(TABLE, where, start=start, stop=stop)
-        # By its key, which cannot be changed: what stands in a row may have been.
-        for id_, trail in groupby(rows, key=lambda row: keys.split(row.row)[1]):
-            events = list(trail)
-            state = states.pop(id_, None)
-            try:
-                yield id_, len(events), self._fault(where, state, map(event_from, events))
-            except (KeyError, TypeError, ValueError):
-                yield id_, len(events), "an event cannot be read"
-        for id_, state in states.items():
-            yield id_, 0, self._fault(where, state, [])
-
-    def lost(self, where: str) -> list[str]:
-        """Documents that can be found by a text, and have neither state nor events."""
-        start, stop = keys.below("i")
-        named = {str(row.properties["id"]) for row in self._tables.query(TABLE, where, start=start, stop=stop)}
-        return sorted(named - {id_ for id_, _, _ in self.trails(where)})
-
-    def _fault(self, where: str, state: State | None, events: Iterable[Event]) -> str:
-        head, seq = GENESIS, 0
-        for event in events:
-            if event.seq != seq + 1:
-                return f"event {seq + 1} is missing, event {event.seq} is there instead"
-            if event.previous != head or event.hash != event_hash(self._key, head, _sealed(where, event)):
-                return f"event {event.seq} is not as it was written"
-            head, seq = event.hash, event.seq
-        if state is None:
-            return "its events are there, and its state is not"
-        if (state.head, state.seq) != (head, seq):
-            return f"its state speaks of {state.seq} events with another end, and {seq} are there"
-        return ""
+        return not self.trail(where, id_).fault
 
     def _groups(self, where: str, changes: list[Change]) -> Iterator[list[_Prepared]]:
         group: list[_Prepared] = []
@@ -204,10 +220,10 @@ class Ledger:
                 previous=head,
                 key_id=self._key_id,
             )
-            event = replace(event, hash=event_hash(self._key, head, _sealed(where, event)))
+            event = sealed(self._key, where, event)
             head, seq = event.hash, event.seq
             operations.append(Insert(keys.join("e", after.id, f"{seq:08d}"), event_properties(event)))
-        after = replace(after, head=head, seq=seq)
+        after = replace(after, head=head, seq=seq, seal=end_seal(self._key, where, after.id, seq, head))
         row, properties = keys.join("s", after.id), state_properties(after)
         state = Insert(row, properties) if before is None else Replace(row, properties, before.etag)
         operations.insert(0, state)
@@ -244,15 +260,6 @@ def _owner(group: Sequence[_Prepared], index: int) -> int:
             return number
         index -= len(prepared.operations)
     raise ValueError("a conflict outside the transaction")
-
-
-def _sealed(where: str, event: Event) -> dict[str, str | int]:
-    properties = event_properties(replace(event, hash=""))
-    return {"partition": where} | {name: _plain(value) for name, value in properties.items() if name != "hash"}
-
-
-def _plain(value: object) -> str | int:
-    return value if isinstance(value, int) else str(value)
 
 
 def _index_text(text: str) -> str:

@@ -39,8 +39,12 @@ def unpacked(text: str) -> tuple[int, ...]:
 
 
 def cut(text: str) -> str:
-    """The text, cut with a marker when it is too long for a column."""
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - len(CUT)] + CUT
+    """The text as a column can hold it: cut with a marker when it is too long, and with a sign of replacement for each half of
+    a character (a lone surrogate; answers and command lines may hold one), which has no form on the wire. Never cuts a
+    character in two, and changes nothing when it is applied again."""
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - len(CUT)] + CUT
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def stamped(moment: datetime | None) -> str:

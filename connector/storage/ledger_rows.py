@@ -17,15 +17,18 @@ from connector.storage.ports import Entity, Property
 class State:
     """Where one document stands.
 
-    `seen`: the newest stamp known; `settled`: the stamp the status speaks of; `noticed`: the newest stamp a notification gave,
-    which may be later than the document's own. `vendor_invoice`: the vendor's own number of it. `content_hash`: what was read
-    last; `payload_hash`: the rows as last verified in ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence
-    numbers that may be there, `taxes` the names of the taxes; `intents`: how often rows were about to be sent; `resumable`:
-    rows that are there and equal those to be sent need not be sent again; `files`: the fingerprint of its files in BC when all
-    were attached. `there`, `there_label`: how far the record has come, as stored and as shown; `imprint`: of the version that
-    it holds; `drift`: the hash of the newer one that it must not get any more. `due`: nothing is sent before. `reasons`: JSON
-    list of why it is parked; `held`: what it was held against then; `releases`: how often it has gone on by itself since, and
-    came back. `poison_id`, `poison_receipt`: its message on the poison queue. `etag` to `read_at` come with a read row only.
+    `seen`: the newest stamp known; `settled`: the stamp the status speaks of; `noticed`: the newest stamp a notification
+    gave, which may be later than the document's own. `vendor_invoice`: the vendor's own number of it; `bc_status`: its
+    state in BC when it was read last. `content_hash`: what was read last; `payload_hash`: the rows as last verified in
+    ServiceNow; `sys_id`, `target`: the record there; `lines`: the sequence numbers that may be there, `taxes` the names of
+    the taxes; `intents`: how often rows were about to be sent; `resumable`: rows that are there and equal those to be sent
+    need not be sent again; `files`: the fingerprint of its files in BC when all were attached. `there`, `there_label`: how
+    far the record has come, as stored and as shown; `imprint`: of the version that it holds; `drift`: the hash of the newer
+    one that it must not get any more. `due`: nothing is sent before. `reasons`: JSON list of why it is parked; `held`: what
+    it was held against then; `releases`: how often it has gone on by itself since, and came back. `poison_id`,
+    `poison_receipt`: its message on the poison queue. `seq`, `head`, `seal`: how many events it has, the hash of the last
+    one, and the seal over both. `trimmed`: the sequence number of its last tombstone; `gone`: how many events are gone with
+    it. `etag` to `read_at` come with a read row only.
     """
 
     id: str
@@ -33,6 +36,7 @@ class State:
     number: str = ""
     vendor: str = ""
     vendor_invoice: str = ""
+    bc_status: str = ""
     amount: str = ""
     currency: str = ""
     seen: datetime = NEVER
@@ -65,6 +69,9 @@ class State:
     poison_receipt: str = ""
     seq: int = 0
     head: str = ""
+    seal: str = ""
+    trimmed: int = 0
+    gone: int = 0
     etag: str = ""
     modified: datetime = NEVER
     read_at: datetime = NEVER
@@ -99,24 +106,26 @@ class State:
 
 
 def state_properties(state: State) -> dict[str, Property]:
-    """The columns of a state row. Stamps are text, because BC's year 1 is outside Table Storage's dates."""
+    """The columns of a state row. Stamps are text, because BC's year 1 is outside Table Storage's dates; what the two systems
+    gave is cut to what a column can hold."""
     return {
         "schema": 1,
         "id": state.id,
         "status": state.status.value,
         "open": state.status in OPEN,
-        "number": state.number,
-        "vendor": state.vendor,
-        "vendor_invoice": state.vendor_invoice,
+        "number": cut(state.number),
+        "vendor": cut(state.vendor),
+        "vendor_invoice": cut(state.vendor_invoice),
+        "bc_status": state.bc_status,
         "amount": state.amount,
-        "currency": state.currency,
+        "currency": cut(state.currency),
         "seen": stamp_text(state.seen),
         "settled": stamped(state.settled),
         "noticed": stamp_text(state.noticed),
         "content_hash": state.content_hash,
         "payload_hash": state.payload_hash,
-        "sys_id": state.sys_id,
-        "target": state.target,
+        "sys_id": cut(state.sys_id),
+        "target": cut(state.target),
         "outcome": state.outcome,
         "reasons": cut(state.reasons),
         "held": state.held,
@@ -126,8 +135,8 @@ def state_properties(state: State) -> dict[str, Property]:
         "intents": state.intents,
         "resumable": state.resumable,
         "files": state.files,
-        "there": state.there,
-        "there_label": state.there_label,
+        "there": cut(state.there),
+        "there_label": cut(state.there_label),
         "imprint": state.imprint,
         "drift": state.drift,
         "attempt": state.attempt,
@@ -140,6 +149,9 @@ def state_properties(state: State) -> dict[str, Property]:
         "poison_receipt": state.poison_receipt,
         "seq": state.seq,
         "head": state.head,
+        "seal": state.seal,
+        "trimmed": state.trimmed,
+        "gone": state.gone,
     }
 
 
@@ -152,6 +164,7 @@ def state_from(entity: Entity) -> State:
         number=read.text("number"),
         vendor=read.text("vendor"),
         vendor_invoice=read.text("vendor_invoice"),
+        bc_status=read.text("bc_status"),
         amount=read.text("amount"),
         currency=read.text("currency"),
         seen=read.moment("seen") or NEVER,
@@ -184,6 +197,9 @@ def state_from(entity: Entity) -> State:
         poison_receipt=read.text("poison_receipt"),
         seq=read.number("seq"),
         head=read.text("head"),
+        seal=read.text("seal"),
+        trimmed=read.number("trimmed"),
+        gone=read.number("gone"),
         etag=entity.etag,
         modified=entity.modified,
         read_at=entity.read_at,

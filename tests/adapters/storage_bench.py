@@ -22,6 +22,7 @@ from azure.storage.queue import (
 from connector.storage.azure_queues import AzureQueues
 from connector.storage.azure_tables import AzureTables
 from connector.storage.ports import QueueStore, TableStore
+from connector.storage.rehearsal import OverlayTables
 from tests.sandbox.clock import VirtualClock
 from tests.sandbox.storage import MemoryQueues, MemoryTables, Message, ReceiptMismatch
 
@@ -124,6 +125,13 @@ def memory() -> Bench:
     clock = VirtualClock()
     queues = MemoryQueues(clock)
     return _bench(MemoryTables(clock), queues, queues, clock.advance)
+
+
+def overlaid() -> Bench:
+    """A rehearsal's tables over the in-memory storage, which has none of the test's own."""
+    clock = VirtualClock()
+    queues = MemoryQueues(clock)
+    return _bench(OverlayTables(MemoryTables(clock), clock), queues, queues, clock.advance)
 
 
 @contextmanager

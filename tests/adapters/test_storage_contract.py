@@ -1,4 +1,4 @@
-"""The contract of `TableStore`: every case runs on the in-memory store and on the emulator."""
+"""The contract of `TableStore`: every case runs on the in-memory store, on a rehearsal's tables and on the emulator."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from connector.errors import RowConflict, SettingsFault
 from connector.storage import keys
 from connector.storage.ports import Condition, Delete, Entity, Insert, Operation, Property, Replace, Upsert
-from tests.adapters.storage_bench import Bench, emulated, memory
+from tests.adapters.storage_bench import Bench, emulated, memory, overlaid
 
 WHEN = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
 FOREIGN_ETAG = "W/\"datetime'2020-01-01T00%3A00%3A00.0000000Z'\""
 
 
-@pytest.fixture(params=["memory", pytest.param("azurite", marks=pytest.mark.azurite)])
+@pytest.fixture(params=["memory", "overlay", pytest.param("azurite", marks=pytest.mark.azurite)])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    if request.param == "memory":
-        yield memory()
+    if request.param != "azurite":
+        yield memory() if request.param == "memory" else overlaid()
         return
     with emulated(request.getfixturevalue("azurite").connection_string) as ready:
         yield ready

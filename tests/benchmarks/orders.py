@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +33,9 @@ from tests.sandbox.storage import MemoryQueues, MemoryTables
 
 DOORS = {"batch": 100, "insert_multiple": 55, "table": 120}
 """The write doors, and how many ServiceNow calls a thousand orders may cost through each, verification and start included."""
+
+
+MASTER_DATA = ("dimensions", "dimensionValues", "accounts", "generalLedgerSetup", "locations", "paymentTerms")
 
 
 class Counted:
@@ -59,6 +63,19 @@ class Counted:
             yield row
 
 
+class Watched(httpx.BaseTransport):
+    """A transport that counts what is asked for, by the last part of the address."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.asked: Counter[str] = Counter()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Passes the request on."""
+        self.asked[request.url.path.rpartition("/")[2]] += 1
+        return self._inner.handle_request(request)
+
+
 def run(console: Console, orders: int, door: str = "batch") -> bool:
     """Runs the benchmark through one write door and prints it; whether all is staged at no more calls than it may cost."""
     clock = VirtualClock()
@@ -66,8 +83,9 @@ def run(console: Console, orders: int, door: str = "batch") -> bool:
     open_doors(landscape)
     counts: Counter[str] = Counter()
     tables, queues = MemoryTables(clock), MemoryQueues(clock)
+    watched = Watched(landscape.transport())
     ports = Ports(
-        landscape.transport(),
+        watched,
         Counted(tables, counts),
         Counted(queues, counts),
         clock,
@@ -88,6 +106,7 @@ def run(console: Console, orders: int, door: str = "batch") -> bool:
         table.add_column(heading, justify="right" if heading else "left")
     for name, number in (
         ("Business Central calls", landscape.bc_exchange.counts["requests"]),
+        ("  of which master data, once in an hour", sum(watched.asked[name] for name in MASTER_DATA)),
         ("ServiceNow calls", calls),
         ("  of which one look at the instance, once in 15 minutes", parts.preflight.catalog.facts().calls),
         ("Storage transactions", sum(storage.values())),

@@ -517,9 +517,9 @@ class Backfilling(World):
 
     def tick(self) -> None:
         self.attempt(self._backfill)
-        self._work()
+        self.work()
         self.attempt(lambda: rescue_all(self.process()))
-        self._work()
+        self.work()
 
     def unrest(self) -> list[str]:
         left = super().unrest()

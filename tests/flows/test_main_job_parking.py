@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import log2
 
@@ -12,9 +13,24 @@ import pytest
 
 from connector.decisions.states import Status
 from connector.flows.overview import overview
+from connector.model.units import decode_unit
 from tests.flows.comparison import end_differences, rest_differences, rows_in_staging
 from tests.flows.expectation import expectations, receipts_of
-from tests.flows.pipeline import BATCH, BC_HOST, INVOICES, ORDERS, US, Pipeline, reasons, some
+from tests.flows.pipeline import (
+    BATCH,
+    BC_HOST,
+    INVOICES,
+    MEMOS,
+    ORDERS,
+    RECEIPTS,
+    SN_HOST,
+    TOKEN,
+    US,
+    Pipeline,
+    reasons,
+    some,
+)
+from tests.flows.test_credit_memos import memo
 from tests.sandbox.business_central.records import Line
 from tests.sandbox.business_central.simulator import BusinessCentral
 from tests.sandbox.sample.masters import record_id
@@ -114,6 +130,70 @@ def test_a_fault_parks_the_whole_document_with_all_its_reasons(mess: Mess, codes
     expected = expectations(pipeline.landscape)
     others = {each.id for each in expected.values() if each.fate == "staged"} - {id_}
     assert pipeline.with_status(Status.DONE) == others - receipts_of(expected, [id_])
+
+
+# -- on the wire, for each entity
+
+
+def spoil_order(bc: BusinessCentral) -> str:
+    unknown_terms(bc)
+    return bc.document(US, ORDER).id
+
+
+def spoil_invoice(bc: BusinessCentral) -> str:
+    text_too_long_in_one_line(bc)
+    return bc.document(US, INVOICE, entity=INVOICES).id
+
+
+def spoil_one_of_three_credit_memos(bc: BusinessCentral) -> str:
+    for place, number in enumerate((INVOICE, "108002", "108003")):
+        made = memo(bc.document(US, number, entity=INVOICES), "Open", f"10990{place}")
+        header = made.header | {"id": f"dddddddd-0000-0000-0000-00000000000{place}"}
+        bc.add_document(US, replace(made, header=header), entity=MEMOS)
+    bc.edit_header(US, "109901", entity=MEMOS, vendorNumber="50000")
+    return bc.document(US, "109901", entity=MEMOS).id
+
+
+def spoil_receipt(bc: BusinessCentral) -> str:
+    line = bc.document(US, "107002", entity=RECEIPTS).lines[-1].values
+    bc.edit_line(US, "107002", int(str(line["sequence"])), entity=RECEIPTS, lineObjectNumber="X" * 101)
+    return bc.document(US, "107002", entity=RECEIPTS).id
+
+
+@pytest.mark.parametrize(
+    ("entity", "spoil"),
+    [
+        (ORDERS, spoil_order),
+        (INVOICES, spoil_invoice),
+        (MEMOS, spoil_one_of_three_credit_memos),
+        (RECEIPTS, spoil_receipt),
+    ],
+)
+def test_nothing_of_an_invalid_document_goes_over_the_wire_and_the_others_of_its_unit_are_staged(
+    entity: str, spoil: Callable[[BusinessCentral], str]
+) -> None:
+    pipeline = Pipeline(data=some())
+    spoilt = spoil(pipeline.business_central)
+    number = pipeline.business_central.document(US, spoilt, entity=entity).number
+    pipeline.poll()
+    units = [decode_unit(message.text) for message in pipeline.queues.messages(pipeline.settings.documents_queue)]
+    (unit,) = (unit for unit in units if spoilt in {reference.id for reference in unit.references})
+    assert len(unit.references) > 2
+    pipeline.drain()
+
+    assert set(pipeline.parked()) == {spoilt}
+    written = [sent for sent in pipeline.wire.to(SN_HOST) if sent.method != "GET" and sent.path != TOKEN]
+    assert {sent.path for sent in written} == {BATCH}
+    mine = {("order", "BC-US", number), ("invoice", "BC-US", spoilt), ("receipt", "BC-US", number)}
+    rows = pipeline.sent_rows()
+    assert rows
+    assert mine.isdisjoint(row.document for row in rows)
+    others = {reference.id for reference in unit.references} - {spoilt}
+    expected = expectations(pipeline.landscape)
+    fates = {Status.DONE: "staged", Status.WAITING: "waiting"}
+    assert {id_: fates.get(pipeline.states()[id_].status) for id_ in others} == {
+        id_: expected[id_].fate for id_ in others
+    }
 
 
 @pytest.mark.parametrize(

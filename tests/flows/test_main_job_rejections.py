@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from connector.decisions.states import Status
 from tests.flows.comparison import end_differences
 from tests.flows.expectation import expectations, receipts_of
 from tests.flows.pipeline import DE, ENTITIES, US, Pipeline, reasons, some
 from tests.sandbox.sample.servicenow import master_rows
+
+
+@pytest.fixture
+def unasked(tmp_path: Path) -> dict[str, str]:
+    """Settings with which nobody asks for cost centres beforehand: so only ServiceNow knows."""
+    file = tmp_path / "checks.toml"
+    file.write_text('[severity]\nCOST_CENTRE_UNKNOWN = "off"\n', "utf-8")
+    return {"CHECKS": str(file)}
 
 
 def without(table: str, column: str, value: str) -> dict[str, list[dict[str, str]]]:
@@ -16,8 +28,8 @@ def without(table: str, column: str, value: str) -> dict[str, list[dict[str, str
     return rows
 
 
-def test_what_servicenow_rejects_is_parked_with_its_words_and_the_rest_is_staged() -> None:
-    pipeline = Pipeline(data=some(), master=without("cmn_cost_center", "account_number", "2000-PRD"))
+def test_what_servicenow_rejects_is_parked_with_its_words_and_the_rest_is_staged(unasked: dict[str, str]) -> None:
+    pipeline = Pipeline(data=some(), master=without("cmn_cost_center", "account_number", "2000-PRD"), settings=unasked)
     pipeline.run()
     expected = expectations(pipeline.landscape)
     wanted = {
@@ -40,9 +52,11 @@ def test_what_servicenow_rejects_is_parked_with_its_words_and_the_rest_is_staged
     assert sorted(note["parked"] for note in pipeline.poison()) == sorted(parked)
 
 
-def test_no_line_goes_to_servicenow_after_its_header_was_refused() -> None:
+def test_no_line_goes_to_servicenow_after_its_header_was_refused(unasked: dict[str, str]) -> None:
     pipeline = Pipeline(
-        data=some(), master=without("cmn_cost_center", "account_number", "2000-PRD"), settings={"SN_BATCH_ROWS": "5"}
+        data=some(),
+        master=without("cmn_cost_center", "account_number", "2000-PRD"),
+        settings=unasked | {"SN_BATCH_ROWS": "5"},
     )
     pipeline.run()
     refused = {
@@ -57,8 +71,10 @@ def test_no_line_goes_to_servicenow_after_its_header_was_refused() -> None:
     assert not [row for row in pipeline.servicenow.tables.rows("sn_shop_purchase_order") if not row["cost_center"]]
 
 
-def test_a_rejected_document_is_staged_after_the_record_was_added_and_the_document_edited() -> None:
-    pipeline = Pipeline(data=some(), master=without("cmn_cost_center", "account_number", "2000-PRD"))
+def test_a_rejected_document_is_staged_after_the_record_was_added_and_the_document_edited(
+    unasked: dict[str, str],
+) -> None:
+    pipeline = Pipeline(data=some(), master=without("cmn_cost_center", "account_number", "2000-PRD"), settings=unasked)
     pipeline.run()
     parked = pipeline.parked()
     assert parked

@@ -149,4 +149,5 @@ def test_a_document_that_is_parked_by_the_rescue_leaves_one_note_not_its_old_one
     rescue_all(pipeline.parts)
     state = pipeline.states()[parked.id]
     notes = [note["generation"] for note in pipeline.poison() if note["parked"] == parked.id]
-    assert notes == [state.generation] == [parked.generation + 1]
+    assert notes == [state.generation]
+    assert state.generation > parked.generation

@@ -105,7 +105,7 @@ def test_the_host_reads_the_values_the_design_relies_on() -> None:
         batch_size=8,
         new_batch_threshold=0,
         max_dequeue_count=5,
-        base64=True,
+        base64=False,
     )
     assert read_host_json(ROOT) == HostOptions(queues=queues, route_prefix="api", function_timeout=600)
 

@@ -68,6 +68,7 @@ class Landscape:
             "RESCUE_SCHEDULE": "0 */5 * * * *",
             "TRACK_SCHEDULE": "45 */5 * * * *",
             "RENEW_SCHEDULE": "0 17 * * * *",
+            "DAILY_SCHEDULE": "0 0 5 * * *",
             "DOCUMENTS_QUEUE": "documents",
             "BC_URL": f"{bc_url}/v2.0/{bc.tenant}/{bc.environment}",
             "BC_TOKEN_URL": f"{login_url}/{bc.tenant}/oauth2/v2.0/token",

@@ -105,7 +105,7 @@ class Editor:
 
     def _post(self) -> None:
         order = self._some_order()
-        self._bc.post_order(self._company, order.id, vendor_invoice_number=f"V-{order.number}")
+        self._bc.post_order(self._company, order.id, vendor_invoice_number=f"V-{order.number}-{len(self.done)}")
 
     def _delete(self) -> None:
         self._bc.delete(self._company, ORDERS, self._some_order().id)

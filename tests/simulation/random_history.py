@@ -28,6 +28,7 @@ from tests.flows.comparison import order_differences, supplier_differences, targ
 from tests.flows.expectation import expectations
 from tests.flows.pipeline import US
 from tests.sandbox.business_central.post import Mishap
+from tests.simulation.conservation import astray
 from tests.simulation.editor import Editor
 from tests.simulation.history import five_documents
 from tests.simulation.scheduler import Scheduler
@@ -206,7 +207,7 @@ def wrong(world: World) -> list[str]:
     for row in store.rows("sn_shop_purchase_order"):
         if row["erp_number"] in cancelled and Decimal(row["total_amount"] or 0):
             report.append(f"{row['erp_number']} was deleted and still has an amount")
-    return report + world.broken_trails()
+    return report + world.broken_trails() + astray(world)
 
 
 def go_through(seed: int) -> RandomHistory:

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 import pytest
 
+from connector.storage.ledger import TABLE
+from connector.storage.ports import Delete, Insert
+from tests.simulation.conservation import astray
+from tests.simulation.history import five_documents
 from tests.simulation.random_history import go_through
+from tests.simulation.stage import undisturbed
+from tests.simulation.world import World
 
 SEEDS = 300
 
@@ -22,3 +28,21 @@ def test_the_histories_have_what_they_are_about_in_them() -> None:
     assert [name for name in wanted if not counts[f"edit {name}"]] == []
     assert counts["faults"] > 100
     assert counts["notified"] > 40
+
+
+def test_the_count_misses_what_the_ledger_lost_and_finds_what_it_made_up() -> None:
+    world = World(five_documents(), undisturbed)
+    world.rest()
+    assert astray(world) == []
+    state = next(row for row in world.tables.rows(TABLE) if row.row.startswith("s|"))
+    id_ = state.properties["id"]
+    world.tables.write(TABLE, state.partition, [Delete(state.row, state.etag)])
+    assert astray(world) == [
+        f"{state.partition}: {id_} has events and no state",
+        f"{state.partition}: {id_} was never seen",
+    ]
+    world.tables.write(TABLE, state.partition, [Insert(state.row, dict(state.properties) | {"status": "mislaid"})])
+    (line,) = astray(world)
+    assert "documents were seen" in line
+    world.tables.write(TABLE, state.partition, [Insert("s|x", dict(state.properties) | {"id": "x"})])
+    assert f"{state.partition}: x never existed" in astray(world)

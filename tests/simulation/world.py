@@ -30,6 +30,7 @@ from tests.sandbox.business_central import CompanyData
 from tests.sandbox.clock import VirtualClock
 from tests.sandbox.landscape import KEYS, Landscape
 from tests.sandbox.storage import MemoryQueues, MemoryTables
+from tests.simulation.conservation import astray
 from tests.simulation.queue_host import QueueHost
 from tests.simulation.stage import Plan, Stage, Turns, WorldStopped, only_reads, undisturbed
 from tests.simulation.staged import StagedClock, StagedQueues, StagedTables, StagedTransport
@@ -100,9 +101,9 @@ class World:
     def tick(self) -> None:
         """The timers fire, and every message that is visible is worked."""
         self.attempt(lambda: poll_all(self.process()))
-        self._work()
+        self.work()
         self.attempt(lambda: rescue_all(self.process()))
-        self._work()
+        self.work()
 
     def rest(self) -> None:
         """Ticks until nothing is left to do after a tick in which nothing went wrong."""
@@ -118,7 +119,7 @@ class World:
                 # The sweep has a longer interval than the other timers: it comes when they have nothing to do.
                 self.clock.advance(TICK)
                 self.attempt(lambda: sweep_all(self.process()))
-                self._work()
+                self.work()
                 if self.resting() and len(self.stage.met) == disturbed:
                     return
         raise AssertionError(f"no rest after {MOST_TICKS} ticks: {self.unrest()}")
@@ -136,7 +137,8 @@ class World:
         ]
         return left
 
-    def _work(self) -> None:
+    def work(self) -> None:
+        """Works every message that is visible."""
         for _ in range(500):
             worked = self.attempt(
                 lambda: self.host.run_once(
@@ -195,7 +197,7 @@ class World:
         notes = len(self.queues.messages(self.settings.poison_queue))
         if notes < parked:
             report.append(f"{parked} documents are parked, {notes} notes are on the poison queue")
-        return report + self.broken_trails()
+        return report + self.broken_trails() + astray(self)
 
     def ledger_states(self) -> dict[str, State]:
         """The ledger's row of each document."""

@@ -327,6 +327,18 @@ def test_every_secret_is_kept_as_one() -> None:
     assert secret == set(SECRETS)
 
 
+@pytest.mark.parametrize(
+    ("documents", "digests"), [(None, "documents"), (None, "documents-poison"), ("x-poison", "x-poison")]
+)
+def test_digests_need_a_queue_of_their_own(documents: str | None, digests: str) -> None:
+    assert "DIGEST_QUEUE: must be a queue of its own" in fault(DOCUMENTS_QUEUE=documents, DIGEST_QUEUE=digests)
+
+
+def test_every_queue_that_is_named_is_needed_and_no_other() -> None:
+    assert load_settings(environment()).queues == ("documents", "documents-poison")
+    assert load_settings(environment(DIGEST_QUEUE="digests")).queues == ("documents", "documents-poison", "digests")
+
+
 def test_settings_cannot_be_changed_once_loaded() -> None:
     with pytest.raises(ValidationError):
         load_settings(environment()).profile = "other"
@@ -350,6 +362,7 @@ def test_the_sample_holds_no_real_secret() -> None:
 
 def test_the_sample_names_every_setting_that_exists() -> None:
     hosts = {
+        "DAILY_SCHEDULE",
         "POLL_SCHEDULE",
         "RENEW_SCHEDULE",
         "RESCUE_SCHEDULE",

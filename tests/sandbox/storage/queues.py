@@ -158,6 +158,11 @@ class MemoryQueues:
         with self._lock:
             return tuple(sorted(self._queues))
 
+    def drop(self, queue: str) -> None:
+        """Somebody deletes the queue with all that is in it."""
+        with self._lock:
+            del self._queues[queue]
+
     def messages(self, queue: str) -> tuple[Message, ...]:
         """Every message of the queue, visible or not, in the order of insertion; empty when there is no such queue."""
         with self._lock:
