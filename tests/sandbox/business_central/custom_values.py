@@ -174,11 +174,16 @@ def _changes(request: httpx.Request) -> Row:
     return changes_in(CUSTOM_VALUES, json_body(request))
 
 
+def _code(text: str) -> str:
+    # A letter without a single capital (ß) stays, other than in Python.
+    return "".join(letter.upper() if len(letter.upper()) == 1 else letter for letter in text.strip())
+
+
 def _tidied(changes: Row) -> Row:
     changes = dict(changes)
     for name in ("dimensionCode", "code", "consolidationCode"):
         if name in changes:
-            changes[name] = str(changes[name]).strip().upper()
+            changes[name] = _code(str(changes[name]))
     kind = changes.get("dimensionValueType", "Standard")
     if kind not in VALUE_TYPES:
         raise Refusal(400, "Unknown", f"'{kind}' is not an option. The existing options are: {','.join(VALUE_TYPES)}.")

@@ -5,7 +5,6 @@ A company is named by its id or name, a document by its id or number. Each call 
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from datetime import datetime
 from tests.sandbox.business_central import routing
 from tests.sandbox.business_central.edits import Edits, as_document
 from tests.sandbox.business_central.records import CompanyData, Document, Line, Row, Value
+from tests.sandbox.business_central.row_versions import RowVersions
 from tests.sandbox.business_central.store import CompanyState
 
 _FIRST_VERSION = 11_325_623_035_004_296_905
@@ -24,8 +24,8 @@ class Data:
     def __init__(self, companies: Sequence[CompanyData], *, now: Callable[[], datetime], ideal_stamps: bool) -> None:
         self._lock = threading.RLock()
         self._now = now
-        versions = itertools.count(_FIRST_VERSION)
-        self._companies = [CompanyState(data, versions.__next__) for data in companies]
+        self._versions = RowVersions(_FIRST_VERSION)
+        self._companies = [CompanyState(data, self._versions) for data in companies]
         self._edits = Edits(now, ideal_stamps=ideal_stamps)
 
     def document_ids(self, company: str, entity: str = "purchaseOrders") -> list[str]:

@@ -87,6 +87,8 @@ class Edits:
                 _take_over_shortcut(state, document, number)
         if document.entity.source == "documents" and not COMPUTED_HEADER.isdisjoint(changed):
             recompute(state, document)
+        if changed and changed.keys() <= unbuffered:
+            state.tell("kept", document)
         self._touch(state, document, buffered=bool(changed.keys() - unbuffered))
 
     def set_dimension(self, state: CompanyState, owner: Record, code: str, value_code: str) -> None:
@@ -108,18 +110,19 @@ class Edits:
 
     def touch(self, state: CompanyState, record: Record) -> None:
         """Rewrites the row: new version, new stamp."""
-        record.values["lastModifiedDateTime"] = self._stamp()
+        record.values["lastModifiedDateTime"] = self.stamp()
         state.write(record)
 
     def today(self) -> date:
         """The day it is, which new documents are dated with."""
-        return self._stamp().date()
+        return self.stamp().date()
 
     def _touch(self, state: CompanyState, document: Record, *, buffered: bool) -> None:
         if buffered or self.ideal_stamps:
             self.touch(state, document)
 
-    def _stamp(self) -> datetime:
+    def stamp(self) -> datetime:
+        """What a row that is written now is stamped with."""
         now = self.stamps_at or self._now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 

@@ -2,7 +2,8 @@
 
 Each is there or not by the set `available`, named by publisher, group and version; one that is not is answered like any
 unknown address. The webhook list is part of the platform; finance, analytics and automate come with apps and versions; the
-dimension value page is a customer's own and absent until it is installed.
+dimension value page is an extension's and absent until it is installed: any name that is none of Microsoft's, once available,
+is that page under this publisher, group and version. Under the extension's own name its other pages stand beside that one.
 """
 
 from __future__ import annotations
@@ -11,17 +12,30 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.sandbox.business_central import api_sets, custom_values
+import httpx
+
+from tests.sandbox.business_central import api_sets, custom_values, extension_sets, writes
 from tests.sandbox.business_central.api_rows import ApiRows
+from tests.sandbox.business_central.cost_centre_mappings import CostCentreMappings
 from tests.sandbox.business_central.dimension_rules import DimensionNumbers
+from tests.sandbox.business_central.edits import Edits
 from tests.sandbox.business_central.encoding import is_guid
 from tests.sandbox.business_central.entities import EntitySet
-from tests.sandbox.business_central.errors import Refusal, malformed_guid, unknown_record, unknown_segment
+from tests.sandbox.business_central.errors import (
+    Refusal,
+    malformed_guid,
+    method_not_allowed,
+    unknown_record,
+    unknown_segment,
+)
 from tests.sandbox.business_central.master_sets import ALL_SETS
+from tests.sandbox.business_central.purchase_changes import PurchaseChanges, Watcher
 from tests.sandbox.business_central.query import Query
 from tests.sandbox.business_central.routing import Target, find_company
+from tests.sandbox.business_central.row_versions import RowVersions
 from tests.sandbox.business_central.store import CompanyState, Record
-from tests.sandbox.business_central.webhook_resources import CUSTOM, RESOURCES_SET
+from tests.sandbox.business_central.uncertainties import Uncertainties
+from tests.sandbox.business_central.webhook_resources import EXTENSION, RESOURCES_SET
 
 RUNTIME = "microsoft/runtime/beta"
 FINANCE = "microsoft/reportsFinance/beta"
@@ -33,13 +47,23 @@ _Rows = Callable[[CompanyState], Sequence[Record]]
 
 
 class OtherApis:
-    """The APIs beside v2.0. `available` is a switch; `rows` has two more."""
+    """The APIs beside v2.0. `available` is a switch; `rows` has two more. `watchers` are told what changes in the extension."""
 
-    def __init__(self, companies: Sequence[CompanyState], supported: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        companies: Sequence[CompanyState],
+        supported: Callable[[], Sequence[str]],
+        edits: Edits,
+        versions: RowVersions,
+    ) -> None:
         self.available = {RUNTIME, FINANCE, ANALYTICS, AUTOMATE}
         self.numbers = DimensionNumbers(companies)
         self.rows = ApiRows(self.numbers)
+        self.watchers: list[Watcher] = []
         self._supported = supported
+        self._edits = edits
+        self._mappings = CostCentreMappings(versions, edits.stamp, self.watchers)
+        changes = PurchaseChanges(companies, self.available, versions, edits.stamp, self.watchers)
         rows = self.rows
         self._sets: Mapping[str, Sequence[tuple[EntitySet, _Rows]]] = {
             RUNTIME: [(RESOURCES_SET, self._resources)],
@@ -53,13 +77,21 @@ class OtherApis:
                 (api_sets.FLAT_SETS, rows.flat_sets),
             ],
             AUTOMATE: [(api_sets.POSTED_INVOICES, rows.posted_invoices)],
-            CUSTOM: [(api_sets.CUSTOM_VALUES, _custom_values)],
+            EXTENSION: [
+                (extension_sets.VALUES, _custom_values),
+                (extension_sets.MAPPINGS, self._mappings.rows),
+                (extension_sets.CHANGES, changes.headers),
+                (extension_sets.LINE_CHANGES, changes.lines),
+                (extension_sets.DELETED, changes.deleted),
+                (extension_sets.STATES, changes.states),
+            ],
         }
 
     def target(
         self, api: str, companies: Sequence[CompanyState], segments: Sequence[str], pairs: list[tuple[str, str]]
     ) -> Target:
-        """What the segments behind an API's base name, or `Refusal`; may put a filter of `pairs` into plainer words."""
+        """What the segments behind an API's base name, or `Refusal`; may put a filter of `pairs` into plainer words, and adds
+        the order that the rows of a feed come in by themselves."""
         parts = [_split(segment) for segment in segments]
         name, key = parts[0]
         if name == "companies" and key is None and len(parts) == 1:
@@ -80,6 +112,8 @@ class OtherApis:
         if key is None:
             if entity is RESOURCES_SET:
                 _read_prefixes(pairs)
+            if entity in extension_sets.FEEDS and "$orderby" not in dict(pairs):
+                pairs.append(("$orderby", "rowVersion"))
             return Target(entity, context, state, list(rows(state)), count=counted)
         if entity in api_sets.QUERIES or entity is RESOURCES_SET:
             raise unknown_segment(f"{name}({key})")
@@ -89,12 +123,22 @@ class OtherApis:
             raise unknown_record(entity.caption, wanted)
         return Target(entity, context, state, record=found)
 
+    def write(self, target: Target, request: httpx.Request, fresh_guid: str, unsure: Uncertainties) -> Record | None:
+        """Carries out a write to any API; the record to show, None after a deletion, or `Refusal`."""
+        if target.entity is extension_sets.MAPPINGS:
+            return self._mappings.write(target, request, fresh_guid)
+        if target.entity is extension_sets.VALUES and request.method == "DELETE":
+            raise method_not_allowed(request.method, target.entity.name)
+        if target.entity in (extension_sets.VALUES, api_sets.CUSTOM_VALUES):
+            return custom_values.write(self._edits, self.numbers, target, request, fresh_guid)
+        return writes.write(self._edits, target, request, fresh_guid, unsure)
+
     def sets(self, api: str) -> list[EntitySet]:
         """The sets of an API."""
-        return [entity for entity, _ in self._sets[api]]
+        return [entity for entity, _ in self._sets.get(api, _CUSTOM_SETS)]
 
     def _set(self, api: str, name: str) -> tuple[EntitySet, _Rows]:
-        for entity, rows in self._sets[api]:
+        for entity, rows in self._sets.get(api, _CUSTOM_SETS):
             if entity.name == name:
                 return entity, rows
         raise unknown_segment(name)
@@ -119,6 +163,9 @@ def check_order(entity: EntitySet, query: Query) -> None:
 
 def _custom_values(state: CompanyState) -> list[Record]:
     return [custom_values.shown(state, record) for record in state.all_of("dimensionValues")]
+
+
+_CUSTOM_SETS: Sequence[tuple[EntitySet, _Rows]] = [(api_sets.CUSTOM_VALUES, _custom_values)]
 
 
 def _read_prefixes(pairs: list[tuple[str, str]]) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.sandbox.business_central import actions, answers, batch, control, custom_values, metadata, routing, writes
-from tests.sandbox.business_central.api_sets import CUSTOM_VALUES
+from tests.sandbox.business_central import actions, answers, batch, control, metadata, routing
 from tests.sandbox.business_central.errors import (
     Refusal,
     dialog,
@@ -78,10 +77,13 @@ class BusinessCentral(AnsweringSoap, Posting, Timekeeping):
             expired_secrets=expired_secrets,
             refresh_tokens=refresh_tokens,
         )
-        self.apis = OtherApis(self._companies, lambda: self.webhooks.subscriptions.supported)
+        self.apis = OtherApis(
+            self._companies, lambda: self.webhooks.subscriptions.supported, self._edits, self._versions
+        )
         self.webhooks = Webhooks(
             self._companies, apis=self.apis.available, now=now, fresh_guid=self._fresh_guid, lock=self._lock
         )
+        self.apis.watchers.append(self.webhooks.notifications.observe)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """The answer to one request."""
@@ -280,10 +282,7 @@ class BusinessCentral(AnsweringSoap, Posting, Timekeeping):
             return self._refused(refusal, request)
 
     def _written(self, request: httpx.Request, target: routing.Target, base: str) -> httpx.Response:
-        if target.entity is CUSTOM_VALUES:
-            record = custom_values.write(self._edits, self.apis.numbers, target, request, self._fresh_guid())
-        else:
-            record = writes.write(self._edits, target, request, self._fresh_guid(), self.uncertainties)
+        record = self.apis.write(target, request, self._fresh_guid(), self.uncertainties)
         if record is None:
             return self._answer(204, "")
         location = {"Location": f"{base}/{target.context}({record.id})"} if request.method == "POST" else {}

@@ -26,10 +26,11 @@ from tests.sandbox.business_central.errors import (
     method_not_allowed,
     unknown_record,
 )
+from tests.sandbox.business_central.extension_sets import FEEDS, MAPPINGS
 from tests.sandbox.business_central.post import Post
 from tests.sandbox.business_central.records import Row
 from tests.sandbox.business_central.store import CompanyState, Record
-from tests.sandbox.business_central.webhook_resources import CUSTOM, LISTED, Subscribable, subscribable
+from tests.sandbox.business_central.webhook_resources import EXTENSION, LISTED, Subscribable, subscribable
 from tests.sandbox.business_central.writes import changes_in, check_token, json_body
 
 SUBSCRIPTIONS = EntitySet(
@@ -113,7 +114,9 @@ class Subscriptions:
     @property
     def supported(self) -> list[str]:
         """The resources that can be subscribed to, API before set, as the service lists them."""
-        own = {f"{CUSTOM}/dimensionValues"} if CUSTOM in self._apis else set()
+        own = {f"{api}/dimensionValues" for api in self._apis if not api.startswith("microsoft/")}
+        if EXTENSION in self._apis:
+            own |= {f"{EXTENSION}/{each.name}" for each in (MAPPINGS, *FEEDS)}
         return sorted({*LISTED, *self.extra, *own})
 
     def all(self) -> list[Subscription]:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tests.sandbox.business_central.data import Data
 from tests.sandbox.business_central.entities import BLANK_DATETIME
 from tests.sandbox.business_central.records import CompanyData
 from tests.sandbox.business_central.replica import Replica
+from tests.sandbox.business_central.row_versions import Held
+
+
+@dataclass(frozen=True)
+class OpenTransaction:
+    """A transaction that has written and not committed: when it did, and the row versions in its hands."""
+
+    began: datetime
+    held: Held
 
 
 class Timekeeping(Data):
@@ -31,6 +41,24 @@ class Timekeeping(Data):
                 yield
             finally:
                 self._edits.stamps_at = None
+
+    def begin(self) -> OpenTransaction:
+        """Begins a transaction that writes its rows now and commits them later: till then nobody sees them, and the minimum
+        active row version stays below them."""
+        with self._lock:
+            return OpenTransaction(self._now(), self._versions.hold())
+
+    @contextmanager
+    def committing(self, transaction: OpenTransaction) -> Iterator[None]:
+        """All changes within the block are what that transaction wrote when it began; it ends with the block. Without any
+        change it is rolled back."""
+        with self._lock, self._versions.writing(transaction.held):
+            self._edits.stamps_at = transaction.began
+            try:
+                yield
+            finally:
+                self._edits.stamps_at = None
+                self._versions.release(transaction.held)
 
     def never_touched(self, company: str, number_or_id: str, *, entity: str = "purchaseOrders") -> None:
         """Gives the record the blank stamp of rows that nobody has changed since stamps were introduced."""

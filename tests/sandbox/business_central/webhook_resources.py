@@ -24,8 +24,10 @@ LISTED = tuple(
     salesInvoices salesOrders salesQuotes shipmentMethods unitsOfMeasure vendors
     """.split()
 )
-# The dimension value page that a customer can install.
 CUSTOM = "contoso/masterData/v1.0"
+"""The dimension value page that a customer can install, under a customer's name."""
+EXTENSION = "erpbridge/sourceToPay/v1.0"
+"""The same page under the name that the connector looks for."""
 
 RESOURCES_SET = EntitySet(
     name="webhookSupportedResources",
