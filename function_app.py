@@ -6,6 +6,7 @@ import azure.functions as func
 
 from connector.bootstrap import Application
 from connector.errors import ConnectorError
+from connector.flows.align import align_all
 from connector.flows.daily import daily_all
 from connector.flows.deliver import deliver
 from connector.flows.detect import poll_all
@@ -43,6 +44,12 @@ def rescue(timer: func.TimerRequest) -> None:
 def track(timer: func.TimerRequest) -> None:
     """Finds out how far staged documents have come in ServiceNow."""
     track_all(connector.parts)
+
+
+@app.timer_trigger(arg_name="timer", schedule="%ALIGN_SCHEDULE%", use_monitor=True)
+def align(timer: func.TimerRequest) -> None:
+    """Lets cost centres of ServiceNow and dimension values of Business Central know the same."""
+    align_all(connector.parts)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%RENEW_SCHEDULE%", use_monitor=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typer
 
+from connector.commands.align import align
 from connector.commands.backfill import backfill
 from connector.commands.check import check
 from connector.commands.digest import digest
@@ -21,7 +22,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-for command in (check, status, parked, trail, replay, discard, digest, verify, export, backfill):
+for command in (check, status, parked, trail, replay, discard, digest, verify, export, align, backfill):
     cli.command()(command)
 cli.add_typer(subscriptions, name="subscriptions")
 cli.add_typer(unreadable, name="unreadable")

@@ -16,9 +16,11 @@ from connector import __version__
 from connector.business_central.api_v2 import ApiV2Reader
 from connector.business_central.changes import ChangeReader
 from connector.business_central.codes import CodeBook
+from connector.business_central.dimension_values import DimensionValues
 from connector.business_central.endings import EndingReader
 from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
+from connector.business_central.permitted import Permitted
 from connector.business_central.probe import Probe
 from connector.business_central.references import ReferenceBook
 from connector.business_central.session import SYSTEM as BUSINESS_CENTRAL
@@ -26,17 +28,19 @@ from connector.business_central.session import BusinessCentralSession
 from connector.business_central.subscriptions import SubscriptionClient
 from connector.decisions.ap_invoices import misfits
 from connector.errors import SettingsFault
+from connector.flows.mapped_words import MappedWords
 from connector.flows.parts import Parts
 from connector.flows.preflight import Preflight
 from connector.model.profile import DoorName, Profile
 from connector.model.staging import StagingTable
-from connector.named_files import load_attestation, load_checks, load_profile, load_translations
+from connector.named_files import load_alignment, load_attestation, load_checks, load_profile, load_translations
 from connector.ports import Clock, Randomness, SeededRandomness, SystemClock
 from connector.remote.http import Remote
 from connector.remote.tokens import Credential, TokenProvider
 from connector.servicenow.attachments import Attachments
 from connector.servicenow.authorisation import TOKEN_PATH, ApiKey, Authorisation, Basic, Bearer
 from connector.servicenow.catalog import CatalogReader
+from connector.servicenow.cost_centre_reader import CostCentreReader
 from connector.servicenow.cost_centres import CostCentreBook
 from connector.servicenow.doors.ap_invoice import ApInvoiceDoor
 from connector.servicenow.doors.batch import BatchDoor
@@ -48,12 +52,13 @@ from connector.servicenow.session import SYSTEM as SERVICENOW
 from connector.servicenow.session import ServiceNowSession
 from connector.servicenow.tracking import TrackingReader
 from connector.settings import Settings, load_settings
-from connector.storage import cursors, gates, ledger, metadata, subscriptions
+from connector.storage import cursors, gates, ledger, mappings, metadata, subscriptions
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
 from connector.storage.fingerprints import Fingerprints
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
+from connector.storage.mappings import Mappings
 from connector.storage.metadata import Metadata
 from connector.storage.ports import QueueStore, TableStore
 from connector.storage.subscriptions import Registry
@@ -62,7 +67,7 @@ from connector.telemetry import Telemetry, quiet_libraries
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-TABLES = (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE, metadata.TABLE)
+TABLES = (ledger.TABLE, cursors.TABLE, gates.TABLE, subscriptions.TABLE, metadata.TABLE, mappings.TABLE)
 SERVICENOW_GATE = "servicenow"
 CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=8)
 
@@ -93,15 +98,20 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
     """The parts, without a look at what they will meet. Raises `SettingsFault`."""
     profile = load_profile(settings.profile)
     _check_doors(profile)
+    _check_master_data(profile)
     translations = load_translations(settings.translations)
     bc_session = _business_central(settings, ports)
     sn_session = _servicenow(settings, ports)
     telemetry = Telemetry()
+    keys = [company.key for company in settings.companies]
+    alignment = load_alignment(settings.alignment, keys, profile)
+    mapped = Mappings(ports.tables)
     return Parts(
         settings=settings,
         profile=profile,
         translations=translations,
-        checks=load_checks(settings.checks, [company.key for company in settings.companies]),
+        checks=load_checks(settings.checks, keys),
+        alignment=alignment,
         reader=ApiV2Reader(
             bc_session,
             CodeBook(bc_session, ports.clock),
@@ -125,6 +135,10 @@ def assemble(settings: Settings, ports: Ports) -> Parts:
         references=ReferenceBook(bc_session, ports.clock, max_url=settings.bc_max_url),
         suppliers=SupplierBook(sn_session, profile.suppliers, ports.clock),
         cost_centres=CostCentreBook(sn_session, profile.cost_centres, ports.clock) if profile.cost_centres else None,
+        cost_centre_reader=CostCentreReader(sn_session, profile.cost_centres) if profile.cost_centres else None,
+        dimension_values=DimensionValues(bc_session, ports.clock),
+        mappings=mapped,
+        mapped_words=MappedWords(mapped, ports.clock, alignment),
         tracking=TrackingReader(sn_session),
         doors=_doors(settings, profile, sn_session, ports.clock),
         attachments=Attachments(sn_session),
@@ -190,7 +204,12 @@ def _business_central(settings: Settings, ports: Ports) -> BusinessCentralSessio
         _secrets(settings.bc_client_secret, settings.bc_client_secret_next),
         ports.clock,
     )
-    return BusinessCentralSession(remote, tokens, f"{settings.bc_url}/api", ports.clock, ports.randomness)
+    permitted = Permitted(
+        [company.id for company in settings.companies],
+        extension=settings.bc_extension,
+        service=settings.bc_dimension_values_service,
+    )
+    return BusinessCentralSession(remote, tokens, f"{settings.bc_url}/api", ports.clock, ports.randomness, permitted)
 
 
 def _servicenow(settings: Settings, ports: Ports) -> ServiceNowSession:
@@ -221,10 +240,19 @@ def _check_doors(profile: Profile) -> None:
             raise SettingsFault(f"PROFILE: routes.{entity}: the door ap_invoice cannot be used: {'; '.join(wrong)}")
 
 
+def _check_master_data(profile: Profile) -> None:
+    """Raises `SettingsFault` for a section that nobody would stage."""
+    for name in profile.master_data.staged:
+        if name != "cost_centres":
+            raise SettingsFault(
+                f'PROFILE: master_data.{name}: only cost centres are staged by this version; set owner = "nobody"'
+            )
+
+
 def _doors(settings: Settings, profile: Profile, session: ServiceNowSession, clock: Clock) -> Mapping[DoorName, Door]:
     by_table = [route for route in profile.routes.values() if route.door == "table"]
     # Later versions of what the AP Invoice API created go through the batch door as well.
-    batched = _staging_tables(profile, "batch", "ap_invoice")
+    batched = {**_staging_tables(profile, "batch", "ap_invoice"), **profile.master_data.tables}
     batch = BatchDoor(session, batched, clock, rows_a_batch=settings.sn_batch_rows)
     return {
         "batch": batch,

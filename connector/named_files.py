@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from connector.decisions.alignment_actions import Rules
 from connector.decisions.severity import SEVERITY
 from connector.errors import SettingsFault
+from connector.model.alignment import AlignmentRules, Ownership
 from connector.model.catalog import Attestation
 from connector.model.checks import Checks
 from connector.model.profile import Profile, Translations
@@ -57,6 +59,36 @@ def load_checks(path: str, companies: Collection[str]) -> Checks:
     if faults:
         raise SettingsFault(f"{what} is not right:\n" + "\n".join(faults))
     return checks
+
+
+def load_alignment(path: str, companies: Collection[str], profile: Profile) -> Mapping[str, Rules]:
+    """How the companies in the file are aligned, by key; none without a path. Raises `SettingsFault`."""
+    if not path:
+        return {}
+    what = f"the alignment file {path}"
+    found = _parsed(AlignmentRules, _file(path, "ALIGNMENT"), what).companies
+    unknown = sorted(set(found) - set(companies))
+    faults = [f"  - companies.{key}: COMPANIES has no company with this key" for key in unknown]
+    if profile.cost_centres is None:
+        faults.append("  - the profile has no section cost_centres, which says where they are in ServiceNow")
+    section = profile.master_data.cost_centres
+    tells_parents = section is not None and any(one.value == "value.parent_code" for one in section.columns.values())
+    faults += [
+        f"  - companies.{key}.parent: no column of the profile's master_data.cost_centres holds value.parent_code, so that "
+        "BC's hierarchy cannot be told to ServiceNow"
+        for key, one in sorted(found.items())
+        if one.parent == "business_central" and not tells_parents
+    ]
+    if faults:
+        raise SettingsFault(f"{what} is not right:\n" + "\n".join(faults))
+    return {
+        key: Rules(
+            Ownership(exists=one.exists, name=one.name, parent=one.parent, blocked=one.blocked),
+            one.code_column,
+            one.block_when_gone,
+        )
+        for key, one in found.items()
+    }
 
 
 def load_attestation(path: str) -> Attestation | None:

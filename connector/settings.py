@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -13,123 +11,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretS
 
 from connector.errors import SettingsFault
 from connector.model.feeds import Feed
-from connector.model.money import MINOR_UNITS
+from connector.setting_words import (
+    ApInvoiceForm,
+    Company,
+    QueueName,
+    Secret,
+    Url,
+    distinct,
+    long_enough,
+    strong_key,
+    webhook_address,
+)
 
 SHORTEST_CLAIM = 300
 """Seconds; less only against simulators on this machine, in tests."""
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-_HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])"
-_URL = re.compile(
-    rf"(?P<scheme>https?)://{_HOST}(?::(?P<port>\d{{1,5}}))?(?:/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?", re.ASCII
-)
-
-
-def _safe_url(text: str) -> str:
-    # The messages never repeat the address: somebody may have written a password into it.
-    match = _URL.fullmatch(text)
-    if match is None or int(match["port"] or 0) > 65535:
-        raise ValueError("must be a plain address: https://HOST/PATH without user, query, fragment or blanks")
-    if match["scheme"] == "http" and match["host"] not in LOOPBACK:
-        raise ValueError("must start with https:// (http:// only for this machine)")
-    return text.rstrip("/")
-
-
-def _webhook_url(url: str | None) -> str | None:
-    if url is not None and not url.endswith("/bc"):
-        raise ValueError("must end with /bc, the webhook function's route: https://APP.azurewebsites.net/api/bc")
-    return url
-
-
-def _strong_key(secret: SecretStr) -> SecretStr:
-    try:
-        text = secret.get_secret_value()
-        key = base64.b64decode(text, validate=True)
-        if len(key) >= 32 and base64.b64encode(key).decode() == text:
-            return secret
-    except (ValueError, binascii.Error):
-        pass
-    raise ValueError("must be at least 32 random bytes in base64")
-
-
-Url = Annotated[str, AfterValidator(_safe_url)]
-Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-QueueName = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9])+$", min_length=3, max_length=56)]
-"""At most 63 characters with the poison queue's ending."""
-
-
-def _currency(code: str) -> str:
-    if code not in MINOR_UNITS:
-        raise ValueError("must be an ISO 4217 code such as USD")
-    return code
-
-
-def _resolved(secret: SecretStr) -> SecretStr:
-    if secret.get_secret_value().startswith("@Microsoft.KeyVault("):
-        raise ValueError(
-            "is a Key Vault reference that was not resolved; check the app's identity and its role on the vault"
-        )
-    return secret
-
-
-Secret = Annotated[SecretStr, AfterValidator(_resolved)]
-
-
-class Company(BaseModel):
-    """One BC company and what ServiceNow calls it. `name`: BC's own, for links into its web client only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
-    id: Guid
-    erp_source: str = Field(min_length=1, max_length=40, pattern=r"^[^\^\r\n\t]+$")
-    legal_entity: str = Field(min_length=1, max_length=100)
-    local_currency: Annotated[str, AfterValidator(_currency)]
-    invoice_source: str = Field(min_length=1, max_length=100)
-    cost_centre_dimension: str = Field(min_length=1, max_length=20)
-    name: str = Field(default="", max_length=100)
-
-
-def _distinct(companies: tuple[Company, ...]) -> tuple[Company, ...]:
-    for field in ("key", "id", "erp_source"):
-        values = [getattr(company, field) for company in companies]
-        if len(set(values)) < len(values):
-            raise ValueError(f"two companies have the same {field}")
-    return companies
-
-
-def _long_enough(days: int) -> int:
-    if 0 < days < 90:
-        raise ValueError("must be 0 (everything is kept) or at least 90")
-    return days
-
-
-ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class ApInvoiceForm(BaseModel):
-    """What the reference page of ServiceNow's AP Invoice API leaves open: how a negative amount is written, and the columns and
-    words of the API's log and of the invoices it makes. The defaults are the pattern of the published names; compare them
-    with sys_dictionary and sys_choice on the instance."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    negative: Literal["minus", "brackets"] = "minus"
-    log_batch: ColumnName = "batch_id"
-    log_source: ColumnName = "source_system"
-    log_number: ColumnName = "external_invoice_number"
-    log_status: ColumnName = "status"
-    log_message: ColumnName = "message"
-    log_invoice: ColumnName = "invoice"
-    done: tuple[str, ...] = ("processed",)
-    failed: tuple[str, ...] = ("error", "processed_with_errors")
-    invoice_number: ColumnName = "external_invoice_number"
-    invoice_source: ColumnName = "external_invoice_source"
-    invoice_order: ColumnName = "purchase_order"
-    line_invoice: ColumnName = "invoice"
-    line_number: ColumnName = "erp_line_number"
-
-
 POLL_SECONDS = {Feed.ORDERS: 15, Feed.INVOICES: 15, Feed.RECEIPTS: 60, Feed.CREDIT_MEMOS: 60, Feed.VENDORS: 300}
 
 
@@ -157,6 +52,8 @@ class Settings(BaseModel):
     bc_web_client: Url | None = None
     bc_page_size: int = Field(default=1000, ge=1, le=20000)
     bc_max_url: int = Field(default=12000, ge=1000, le=16000)
+    bc_extension: str = Field(default="erpbridge/sourceToPay/v1.0", pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+/v[0-9.]+$")
+    bc_dimension_values_service: str = Field(default="DimensionValues", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
 
     # ServiceNow
     sn_url: Url
@@ -174,17 +71,18 @@ class Settings(BaseModel):
     sn_ap_invoice: Json[ApInvoiceForm] = ApInvoiceForm()
 
     # What goes where
-    companies: Json[Annotated[tuple[Company, ...], Field(min_length=1), AfterValidator(_distinct)]]
+    companies: Json[Annotated[tuple[Company, ...], Field(min_length=1), AfterValidator(distinct)]]
     profile: str = "source_to_pay"
     sn_metadata: str = ""
     translations: str = ""
     checks: str = ""
+    alignment: str = ""
     reference_minutes: int = Field(default=60, ge=1, le=1440)
 
     # Webhooks of Business Central; off without an address
-    webhook_url: Annotated[Url | None, AfterValidator(_webhook_url)] = None
-    webhook_key: Annotated[SecretStr, AfterValidator(_strong_key)] | None = None
-    webhook_key_previous: Annotated[SecretStr, AfterValidator(_strong_key)] | None = None
+    webhook_url: Annotated[Url | None, AfterValidator(webhook_address)] = None
+    webhook_key: Annotated[SecretStr, AfterValidator(strong_key)] | None = None
+    webhook_key_previous: Annotated[SecretStr, AfterValidator(strong_key)] | None = None
 
     # Storage, as an Azure Functions connection of the name ConnectorStorage
     connectorstorage: Secret | None = None
@@ -196,7 +94,7 @@ class Settings(BaseModel):
     digest_queue: QueueName = ""
 
     # Keeping
-    ledger_key: Annotated[SecretStr, AfterValidator(_strong_key)]
+    ledger_key: Annotated[SecretStr, AfterValidator(strong_key)]
     poll_seconds: Json[Annotated[dict[str, int], AfterValidator(_intervals)]] = {}
     sweep_fingerprint: Literal["auto", "off"] = "auto"
     sweep_full_hours: int = Field(default=6, ge=0, le=720)
@@ -204,7 +102,7 @@ class Settings(BaseModel):
     claim_seconds: int = Field(default=540, ge=2, le=3600)
     rescue_after_seconds: int = Field(default=900, ge=1, le=86400)
     max_waiting_units: int = Field(default=20, ge=1)
-    retention_days: Annotated[int, AfterValidator(_long_enough)] = Field(default=0, ge=0)
+    retention_days: Annotated[int, AfterValidator(long_enough)] = Field(default=0, ge=0)
 
     @property
     def ledger_key_bytes(self) -> bytes:

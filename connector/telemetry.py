@@ -10,7 +10,7 @@ from connector.errors import Outage
 ALLOWED = frozenset(
     "company entity id number correlation origin outcome status code count staged unchanged waiting parked rescheduled "
     "isolated invoiced received cancelled deleted failed released skipped system seconds attempt generation watermark hours "
-    "error changed spared calls size polls forged unknown malformed table drifted hidden superseded "
+    "error changed spared calls size polls forged unknown malformed table drifted refused conflicts hidden superseded "
     "head unreadable fresh resolved task".split()
 )
 """Field names that may be logged. `number` is a document's number, `error` a class of error, never its text."""

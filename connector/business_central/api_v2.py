@@ -15,7 +15,7 @@ from connector.errors import DocumentFault, Outage, Reason
 from connector.model.documents import Document, Entity
 from connector.model.units import MAX_REFERENCES
 from connector.remote.http import AnswerTooSlow
-from connector.settings import Company
+from connector.setting_words import Company
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.stamps import NEVER, parse_stamp
 from connector.remote.http import AnswerTooSlow
-from connector.settings import Company
+from connector.setting_words import Company
 
 LISTING_PAGE = 20_000
 """The most that BC gives in one page."""

@@ -10,7 +10,7 @@ from connector.business_central.odata import guid, query
 from connector.business_central.session import BusinessCentralSession, PageBroken
 from connector.errors import Outage
 from connector.ports import Clock
-from connector.settings import Company
+from connector.setting_words import Company
 
 MAX_AGE = 3600.0
 MIN_AGE = 60.0

@@ -13,7 +13,7 @@ from connector.business_central.odata import any_text_of, guid, query
 from connector.business_central.session import SYSTEM, BusinessCentralSession, PageBroken
 from connector.decisions.endings import Trace
 from connector.errors import Outage, Refused
-from connector.settings import Company
+from connector.setting_words import Company
 
 NUMBERS_A_REQUEST = 100
 FILTER_LENGTH = 6000

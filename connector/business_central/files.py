@@ -18,7 +18,7 @@ from connector.model.files import File, FileKind
 from connector.ports import Clock, Randomness
 from connector.remote.patience import patiently
 from connector.remote.spool import Spool
-from connector.settings import Company
+from connector.setting_words import Company
 
 DOCUMENTS_A_REQUEST = 20
 """BC may load the files themselves to tell their names, so few documents are asked about at a time."""

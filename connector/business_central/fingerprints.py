@@ -16,7 +16,7 @@ from connector.business_central.odata import guid, query
 from connector.business_central.session import SYSTEM, BusinessCentralSession, PageBroken
 from connector.errors import Outage, Refused
 from connector.model.documents import Document
-from connector.settings import Company
+from connector.setting_words import Company
 
 ANALYTICS = "microsoft/analytics/v1.0"
 PAGE = 20_000

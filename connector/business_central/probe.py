@@ -9,7 +9,7 @@ from connector.business_central.odata import guid, literal, query
 from connector.business_central.session import BusinessCentralSession
 from connector.business_central.stretches import Stretch, address, columns, set_path
 from connector.model.feeds import Feed
-from connector.settings import Company
+from connector.setting_words import Company
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
 
 from connector.business_central.odata import any_text_of, query
-from connector.business_central.session import API_V2, SYSTEM, BusinessCentralSession, PageBroken
+from connector.business_central.permitted import API_V2
+from connector.business_central.session import SYSTEM, BusinessCentralSession, PageBroken
 from connector.business_central.stretches import set_path
 from connector.business_central.wire import AnyId, Day, SystemId, Text, Word
 from connector.errors import Outage, Refused
+from connector.model.codes import as_code
 from connector.model.references import (
     AccountFacts,
     DefaultDimension,
@@ -31,7 +33,7 @@ from connector.model.references import (
     VendorFacts,
 )
 from connector.ports import Clock
-from connector.settings import Company
+from connector.setting_words import Company
 
 FINANCE = "microsoft/reportsFinance/beta"
 PAGE = 5000
@@ -211,11 +213,6 @@ class ReferenceReader:
 
 def _vendor_query(codes: Sequence[str]) -> str:
     return query(filter=any_text_of("number", codes), expand=_VENDOR_EXPAND, select=_VENDOR_SELECT)
-
-
-def as_code(text: str) -> str:
-    """As BC keeps a code: in capitals, without blanks around. What has no single capital letter (ß) stays."""
-    return "".join(letter.upper() if len(letter.upper()) == 1 else letter for letter in text.strip())
 
 
 def askable(code: str) -> bool:

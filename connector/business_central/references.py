@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from connector.business_central.reference_reader import ReferenceReader, Values, as_code, askable
+from connector.business_central.reference_reader import ReferenceReader, Values, askable
 from connector.business_central.session import BusinessCentralSession
+from connector.model.codes import as_code
 from connector.model.references import AccountFacts, PostingWindow, VendorFacts
 from connector.ports import Clock
-from connector.settings import Company
+from connector.setting_words import Company
 
 MISSING_FOR = 60.0
 """Seconds for which a vendor that was not found is believed to be missing: somebody may be creating it."""

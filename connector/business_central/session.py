@@ -1,13 +1,11 @@
 """The session with Business Central's APIs: one token for all threads, every answer judged by one table.
 
-It reads with GET. The only thing it can change is a webhook subscription: any other method or path is refused here, before a
-socket is opened, so that no fault elsewhere can ever write to BC's documents.
+It reads with GET. What it may change is listed in `permitted`: anything else is refused before a socket is opened.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connector.business_central.odata import pinned
+from connector.business_central.permitted import API_V2, PAGE_SERVICES, Body, Method, Permitted
 from connector.errors import ConnectorError, Outage, Refused, Throttled
 from connector.model.money import loads
 from connector.ports import Clock, Randomness
@@ -27,12 +26,8 @@ TIMEOUT = 120.0
 THROTTLED_DEFAULT = 30.0
 """BC documents no Retry-After for 429; its window is five minutes."""
 MAX_PAGES = 100_000
-
-API_V2 = "v2.0"
 SETTLES_AFTER = 30.0
-"""Seconds after which a change of a subscription has happened or will not."""
-_WRITABLE = re.compile(r"(?P<POST>subscriptions)|(?P<PATCH>subscriptions\('[0-9a-f]{32}'\))", re.ASCII)
-
+"""Seconds after which a change has happened or will not."""
 Json = dict[str, Any]
 
 
@@ -62,13 +57,19 @@ class Traffic:
 class ChangeRefused(ConnectorError):
     """BC will not make this change; asking again the same way is no use. `status` 404: what was to be changed is gone."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, words: str = "") -> None:
         super().__init__(f"{SYSTEM} refuses the change ({status} {code})".replace(" )", ")"))
         self.status = status
+        self.code = code
+        self.words = words
 
 
-class ForbiddenWrite(ConnectorError):
-    """Something tried to change what this connector must never change."""
+class NotOffered(Refused):
+    """Nothing is at this address, or not for this method."""
+
+
+class NotPermitted(Refused):
+    """The application's user lacks a permission."""
 
 
 class PageBroken(ConnectorError):
@@ -93,7 +94,16 @@ class Unreadable(PageBroken):
 class BusinessCentralSession:
     """Speaks to one environment. `root` is the address up to and with ``/api``; paths are below one of its APIs."""
 
-    def __init__(self, remote: Remote, tokens: TokenProvider, root: str, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        tokens: TokenProvider,
+        root: str,
+        clock: Clock,
+        randomness: Randomness,
+        permitted: Permitted | None = None,
+    ) -> None:
+        self.permitted = permitted or Permitted()
         self._root = root
         self._remote = remote
         self._tokens = tokens
@@ -102,8 +112,8 @@ class BusinessCentralSession:
         self._counted = threading.local()
 
     def base(self, api: str = API_V2) -> str:
-        """The address of an API."""
-        return f"{self._root}/{api}"
+        """The address of an API, or of the page services, which are beside all APIs."""
+        return f"{self._root}/{api}" if api != PAGE_SERVICES else f"{self._root.removesuffix('/api')}/{api}"
 
     def traffic(self) -> Traffic:
         """What the calling thread has sent and received so far."""
@@ -147,35 +157,28 @@ class BusinessCentralSession:
             judged(answer, self._remote.retry_after(answer))
         return answer
 
-    def change(
-        self, method: Literal["POST", "PATCH", "DELETE"], path: str, body: Mapping[str, str], *, etag: str = ""
-    ) -> Json:
-        """Creates (POST), renews (PATCH) or removes (DELETE) a webhook subscription; the answer, {} after a removal.
+    def change(self, method: Method, path: str, body: Body, *, api: str = API_V2, etag: str = "") -> Json:
+        """Creates (POST), changes (PATCH) or removes (DELETE) one thing; the answer, {} for one without a body.
 
-        Never tried again here. Raises `ForbiddenWrite` for anything but a subscription, `Ambiguous` when the answer was lost,
-        `ChangeRefused` when BC will not have it, else `Refused`, `Throttled` or `Outage`.
+        Never tried again here. Raises `ForbiddenWrite` for anything that is not `permitted`, `Ambiguous` when the answer was
+        lost, `ChangeRefused` when BC will not have it, else `Refused`, `Throttled`, `PageBroken` or `Outage`.
         """
-        allowed = _WRITABLE.fullmatch(path)
-        known = method in ("POST", "PATCH", "DELETE")
-        if not known or allowed is None or (method == "POST") != (allowed.lastgroup == "POST"):
-            raise ForbiddenWrite(f"{method} {path.partition('(')[0]} is nothing this connector may do in {SYSTEM}")
+        self.permitted.check(method, api, path, body, etag)
         headers = {"Content-Type": "application/json"} | ({"If-Match": etag} if etag else {})
         content = None if method == "DELETE" else json.dumps(dict(body)).encode()
-        answer = self._authorised(method, f"{self.base()}/{path}", headers, content)
+        answer = self._authorised(method, f"{self.base(api)}/{path}", headers, content)
         if answer.status == 204:
             return {}
         if answer.status == 201:
             return _body(answer)
         if answer.status in (400, 404, 409, 410, 412, 422):
-            raise ChangeRefused(answer.status, _error(answer)[0])
+            code, text = _error(answer)
+            raise ChangeRefused(answer.status, code, " ".join(text.partition("CorrelationId:")[0].split())[:300])
         return judged(answer, self._remote.retry_after(answer))
 
     def _get(self, url: str, page_size: int | None, *, collection: bool) -> tuple[Json, Answer]:
         return patiently(
-            lambda: self._once(url, page_size, collection=collection),
-            self._clock,
-            self._randomness,
-            also=(Unreadable,),
+            lambda: self._once(url, page_size, collection=collection), self._clock, self._randomness, also=(Unreadable,)
         )
 
     def _once(self, url: str, page_size: int | None, *, collection: bool) -> tuple[Json, Answer]:
@@ -248,18 +251,16 @@ def judged(answer: Answer, retry_after: float | None) -> Json:
             "and give it permission sets",
         )
     if status == 403 or "current permissions prevented" in text or "do not have permissions" in text:
-        raise Refused(
+        raise NotPermitted(
             SYSTEM, f"lacks permission ({said}); give the application's user a permission set that reads purchases"
         )
-    if (
-        status == 405
-        # An API that is not installed answers with this code, an address of an installed one without any.
-        or (status == 404 and code in ("", "BadRequest_NotFound"))
-        or code in ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
-    ):
-        raise Refused(
-            SYSTEM, f"does not offer this address ({said}); check BC_URL, the company id and that the API is on"
-        )
+    missing = f"does not offer this address ({said}); check BC_URL, the company id and that the API is on"
+    # An API that is not installed answers with this code, an address of an installed one without any.
+    nowhere = status == 404 and code in ("", "BadRequest_NotFound")
+    if status == 405 or nowhere or code == "BadRequest_ResourceNotFound":
+        raise NotOffered(SYSTEM, missing)
+    if code == "Internal_CompanyNotFound":
+        raise Refused(SYSTEM, missing)
     if status == 429:
         raise Throttled(SYSTEM, f"asks to slow down ({said})", retry_after=retry_after or THROTTLED_DEFAULT)
     if status in (408, 413, 504):

@@ -16,7 +16,7 @@ from connector.errors import Outage
 from connector.model.documents import POSTED
 from connector.model.feeds import Feed
 from connector.model.stamps import NEVER, parse_stamp
-from connector.settings import Company
+from connector.setting_words import Company
 
 ROUNDING = timedelta(milliseconds=50)
 """SQL and AL round stamps differently; the base application's own webhook code (codeunit API Webhook Notification Send) allows

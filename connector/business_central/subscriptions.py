@@ -24,7 +24,7 @@ from connector.business_central.session import (
 from connector.errors import Ambiguous, Outage, Refused
 from connector.model.stamps import NEVER, parse_stamp
 from connector.model.subscriptions import Subscription
-from connector.settings import Company
+from connector.setting_words import Company
 
 RUNTIME_API = "microsoft/runtime/beta"
 PAGE = 1000

@@ -18,7 +18,7 @@ from connector.flows import backfill as flow
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
 from connector.model.stamps import stamp_text
-from connector.settings import Company
+from connector.setting_words import Company
 
 LINE_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal to draw a bar on."""

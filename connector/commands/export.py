@@ -14,6 +14,7 @@ from connector.commands.rows import Format, write_rows
 from connector.commands.terminal import fail, guarded
 from connector.flows import export as flow
 from connector.flows.parts import Parts
+from connector.flows.record_places import record_places
 
 
 def export(
@@ -30,8 +31,9 @@ def export(
     wanted = flow.Wanted(company or (), entity or (), vendor or (), *days)
 
     def run(parts: Parts) -> None:
-        _insist_known("company", wanted.companies, [one.key for one, _ in parts.entities()])
-        _insist_known("entity", wanted.entities, [kind.value for _, kind in parts.entities()])
+        places = record_places(parts)
+        _insist_known("company", wanted.companies, [one.company.key for one in places])
+        _insist_known("entity", wanted.entities, [one.kind for one in places])
         count = write_rows(flow.export(parts, wanted), form, out)
         # Beside the rows, so that what is piped on holds nothing else.
         Console(stderr=True).print(f"{count} {'event' if count == 1 else 'events'} written.", highlight=False)

@@ -33,6 +33,13 @@ def _print(seen: Overview) -> None:
     _print_documents(seen)
     print_feeds(seen)
     console.print(f"queue: {seen.waiting_units} units waiting, {seen.poison_messages} parked notes and poison messages")
+    for one in seen.alignments:
+        checked = f"{one.checked:%Y-%m-%d %H:%M:%S}" if one.checked else "never"
+        refused = f", {one.refused} refused: python -m connector align --dry-run" if one.refused else ""
+        console.print(
+            f"cost centres, {one.company.key}: {one.pairs} agreed, last found the same {checked}{refused}",
+            soft_wrap=True,
+        )
     if seen.unreadable:
         console.print(
             f"unreadable messages on record: {seen.unreadable}; see them with: python -m connector unreadable",

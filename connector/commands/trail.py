@@ -39,7 +39,7 @@ def trail(
         if not found:
             fail(f"Nothing is known under {number}. Use the number exactly as in Business Central.")
         if form is not Shown.TABLE:
-            every = (rows(one.company, one.entity, one.state, one.events, intact=one.intact) for one in found)
+            every = (rows(one.company, one.kind, one.state, one.events, intact=one.intact) for one in found)
             write_rows(chain.from_iterable(every), Format(form))
             return
         for one in found:
@@ -52,7 +52,7 @@ def _print(one: Trail) -> None:
     state = one.state
     amount = f", {state.amount} {state.currency}" if state.amount else ""
     console.print(
-        f"\n[bold]{one.entity.value} {escape(state.number)}[/bold] in {one.company.key}{amount}: {state.status.value}"
+        f"\n[bold]{one.kind} {escape(state.number)}[/bold] in {one.company.key}{amount}: {state.status.value}"
     )
     console.print(
         f"id {state.id}" + (f", ServiceNow {escape(state.target)} {escape(state.sys_id)}" if state.sys_id else "")

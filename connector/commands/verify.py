@@ -22,7 +22,7 @@ def verify() -> None:
             style = "" if place.holds else "red"
             console.print(Text(conservation(place), style=style), soft_wrap=True, highlight=False)
         for one in found.broken:
-            line = f"{one.company.key} {one.entity.value} {one.id}: {one.fault}"
+            line = f"{one.company.key} {one.kind} {one.id}: {one.fault}"
             console.print(Text(line, style="red"), soft_wrap=True)
         for id_, fault in found.unreadable.items():
             console.print(Text(f"unreadable message {id_}: {fault}", style="red"), soft_wrap=True)
@@ -38,4 +38,4 @@ def conservation(place: Conservation) -> str:
     """The line that shows where every document of a place is."""
     parts = " + ".join(f"{place.counts[status]} {status.value}" for status in Status)
     sign = "=" if place.holds else "is not"
-    return f"{place.company.key} {place.entity.value}: {place.seen} seen {sign} {parts}"
+    return f"{place.company.key} {place.kind}: {place.seen} seen {sign} {parts}"

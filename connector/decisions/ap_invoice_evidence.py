@@ -13,7 +13,7 @@ from typing import Any, Literal
 from connector.decisions.answers import RowResult
 from connector.decisions.ap_invoices import HEADER, LINE, LINE_NUMBER, NO_FIELDS, SOURCE, TAX, texts
 from connector.decisions.mapping import MappedDocument, StagingRow
-from connector.settings import ApInvoiceForm
+from connector.setting_words import ApInvoiceForm
 
 TARGET = "sn_shop_invoice"
 ORDER = "u_purchase_order"

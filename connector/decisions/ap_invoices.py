@@ -15,7 +15,7 @@ from typing import Any, Literal
 from connector.decisions.mapping import MappedDocument, StagingRow
 from connector.model.documents import Entity
 from connector.model.profile import Route
-from connector.settings import ApInvoiceForm
+from connector.setting_words import ApInvoiceForm
 
 HEADER, LINE, TAX = (
     "sn_spend_intg_imp_invoice",

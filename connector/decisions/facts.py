@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from connector.model.documents import COMMENT, Document, Entity, Line
 from connector.model.money import exact_arithmetic, plain_text, rounded
-from connector.settings import Company
+from connector.setting_words import Company
 
 UNIT_PRICE_PLACES = 5
 """BC's default precision of unit amounts."""

@@ -21,7 +21,7 @@ from connector.model.documents import Document, Line
 from connector.model.money import MINOR_UNITS, decimals, money_text, plain_text
 from connector.model.profile import Profile, Route, Translations
 from connector.model.staging import Column, StagingTable
-from connector.settings import Company
+from connector.setting_words import Company
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from connector.model.feeds import Feed
 from connector.model.stamps import NEVER, parse_stamp
 from connector.model.subscriptions import Scope
 from connector.model.units import Reference
-from connector.settings import Company
+from connector.setting_words import Company
 
 MAX_BYTES = 1024 * 1024
 """Of a body, as it was received and after decompression. A thousand notifications take some 400 kB."""

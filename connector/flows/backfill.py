@@ -26,7 +26,7 @@ from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.stamps import NEVER
 from connector.model.units import MAX_REFERENCES, Origin, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import BackfillRecord, Form, Turn, backfills
 from connector.storage.ledger import partition
 

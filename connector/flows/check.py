@@ -18,7 +18,8 @@ from connector.flows.parts import Parts
 from connector.flows.track import check_tracking
 from connector.model.catalog import Attestation, Facts
 from connector.model.stamps import stamp_text
-from connector.settings import Company, Settings
+from connector.setting_words import Company
+from connector.settings import Settings
 from connector.storage.ports import QueueStore, TableStore
 
 SKEW = 300.0
@@ -77,7 +78,7 @@ def _queue(queues: QueueStore, name: str, *, parked: bool) -> Finding:
     def ask() -> Finding:
         count = queues.count(name)
         if parked and count:
-            return warn("POISON", name, f"about {count} parked documents", "See why: python -m connector status.")
+            return warn("POISON", name, f"about {count} parked documents", "See why: python -m connector parked.")
         return ok("QUEUE_STORE", name, f"answers, about {count} messages")
 
     return _stored("QUEUE_STORE", name, ask)

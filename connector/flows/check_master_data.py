@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from connector.decisions.findings import Finding, ok, unserved, warn
 from connector.errors import Outage, Refused, Throttled
 from connector.flows.parts import Parts
-from connector.settings import Company
+from connector.setting_words import Company
 
 MOST_NAMED = 10
 

@@ -30,7 +30,7 @@ from connector.flows.vanished import settle_vanished
 from connector.model.documents import Document, Entity
 from connector.model.units import Origin, PollRequest, Reference, Unit, decode_message
 from connector.servicenow.session import SYSTEM as SERVICENOW
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.gates import Slot, Wait
 from connector.storage.ledger import partition
 

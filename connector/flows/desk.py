@@ -21,7 +21,7 @@ from connector.flows.messages import delete_note, send_units
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
 from connector.model.units import Origin, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 

@@ -25,7 +25,7 @@ from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.stamps import stamp_text
 from connector.model.units import Origin, PollRequest, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import POLLS, PollRecord, Turn
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State

@@ -18,7 +18,7 @@ from connector.errors import RowConflict, StorageUnavailable
 from connector.flows.parts import Parts
 from connector.flows.unreadable import count_unreadable
 from connector.model.documents import Entity
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import Turn
 from connector.storage.digests import DIGESTS, WHERE, DigestRecord
 from connector.storage.ledger import partition

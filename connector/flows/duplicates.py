@@ -13,7 +13,7 @@ from connector.decisions.severity import severity
 from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.model.documents import Document, Entity
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State
 

@@ -16,10 +16,9 @@ from datetime import datetime
 
 from connector.decisions.spreadsheets import csv_line
 from connector.flows.parts import Parts
-from connector.model.documents import Entity
+from connector.flows.record_places import record_places
 from connector.model.stamps import stamp_text
-from connector.settings import Company
-from connector.storage.ledger import partition
+from connector.setting_words import Company
 from connector.storage.ledger_events import Event
 from connector.storage.ledger_rows import State
 
@@ -71,24 +70,22 @@ COLUMNS = tuple(field.name for field in fields(Row))
 def export(parts: Parts, wanted: Wanted) -> Iterator[Row]:
     """The rows, document by document, the events of each oldest first. Raises `StorageUnavailable`."""
     companies, entities, vendors = map(_folded, (wanted.companies, wanted.entities, wanted.vendors))
-    for company, entity in parts.entities():
-        if not _fits(company.key, companies) or not _fits(entity.value, entities):
+    for place in record_places(parts):
+        if not _fits(place.company.key, companies) or not _fits(place.kind, entities):
             continue
-        for trail in parts.ledger.trails(partition(company.key, entity)):
+        for trail in parts.ledger.trails(place.where):
             if _fits(trail.state.vendor if trail.state else "", vendors):
                 events = [event for event in trail.events if _inside(event.at, wanted)]
-                yield from rows(company, entity, trail.state, events, intact=not trail.fault)
+                yield from rows(place.company, place.kind, trail.state, events, intact=not trail.fault)
 
 
-def rows(
-    company: Company, entity: Entity, state: State | None, events: Iterable[Event], *, intact: bool
-) -> Iterator[Row]:
+def rows(company: Company, kind: str, state: State | None, events: Iterable[Event], *, intact: bool) -> Iterator[Row]:
     """The events of one document as rows."""
     for event in events:
         said = _said(event.detail)
         yield Row(
             company=company.key,
-            entity=entity.value,
+            entity=kind,
             id=event.id,
             number=state.number if state else "",
             vendor=state.vendor if state else "",

@@ -23,7 +23,7 @@ from connector.model.units import Unit
 from connector.remote.spool import Spool, TooLarge
 from connector.servicenow.attachments import FileRefused, RecordClosed, is_record
 from connector.servicenow.session import SYSTEM
-from connector.settings import Company
+from connector.setting_words import Company
 
 DOCUMENTS_A_TIME = 20
 MOST_CLOSED = 3

@@ -26,7 +26,7 @@ from connector.flows.parts import Parts
 from connector.model.profile import Tracking
 from connector.model.units import Origin, Unit
 from connector.servicenow.tracking import Standing
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger_rows import State
 
 

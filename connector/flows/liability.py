@@ -20,7 +20,7 @@ from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.model.documents import Document, Entity
 from connector.model.units import Origin, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 

@@ -8,7 +8,7 @@ from connector.decisions.liveness import Liveness, Signs, expected_since, livene
 from connector.flows.parts import Parts
 from connector.model.feeds import Feed
 from connector.model.subscriptions import Scope
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import PollRecord
 from connector.storage.subscriptions import Registered
 

@@ -16,7 +16,7 @@ from connector.flows.parts import Parts
 from connector.model.documents import Entity
 from connector.model.feeds import Feed
 from connector.model.units import Origin, ParkedNote, PollRequest, Reference, units
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import POLLS
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State

@@ -29,7 +29,7 @@ from connector.model.documents import Document
 from connector.model.money import plain_text
 from connector.model.units import Reference, Unit
 from connector.servicenow.doors.delivery import Delivery
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import Change, Detail
 from connector.storage.ledger_rows import State
 
@@ -187,7 +187,7 @@ class Outcomes:
             index=self._index(id_),
             reasons=json.dumps(listed, ensure_ascii=False),
             generation=self._steps.states[id_].generation + 1,
-            held=self._parts.held_against(),
+            held=self._parts.held_against(self._company),
             releases=self._steps.states[id_].releases,
             **more,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from connector.business_central.api_v2 import ApiV2Reader
 from connector.business_central.changes import ChangeReader
+from connector.business_central.dimension_values import DimensionValues
 from connector.business_central.endings import EndingReader
 from connector.business_central.files import FileReader
 from connector.business_central.fingerprints import FingerprintReader
@@ -14,8 +15,10 @@ from connector.business_central.probe import Probe
 from connector.business_central.references import ReferenceBook
 from connector.business_central.session import Traffic
 from connector.business_central.subscriptions import SubscriptionClient
+from connector.decisions.alignment_actions import Rules as AlignmentRules
 from connector.decisions.mapping import Rules
 from connector.decisions.release import held_against
+from connector.flows.mapped_words import MappedWords
 from connector.flows.pace import Pace
 from connector.flows.preflight import Preflight
 from connector.model.checks import Checks
@@ -24,16 +27,19 @@ from connector.model.feeds import Feed
 from connector.model.profile import DoorName, Profile, Translations
 from connector.ports import Clock, Randomness
 from connector.servicenow.attachments import Attachments
+from connector.servicenow.cost_centre_reader import CostCentreReader
 from connector.servicenow.cost_centres import CostCentreBook
 from connector.servicenow.doors.delivery import Door
 from connector.servicenow.master_data import SupplierBook
 from connector.servicenow.tracking import TrackingReader
-from connector.settings import Company, Settings
+from connector.setting_words import Company
+from connector.settings import Settings
 from connector.storage.awaits import Awaits
 from connector.storage.cursors import Cursors
 from connector.storage.fingerprints import Fingerprints
 from connector.storage.gates import Gate
 from connector.storage.ledger import Ledger
+from connector.storage.mappings import Mappings
 from connector.storage.ports import QueueStore
 from connector.storage.subscriptions import Registry
 from connector.telemetry import Telemetry
@@ -47,6 +53,7 @@ class Parts:
     profile: Profile
     translations: Translations
     checks: Checks
+    alignment: Mapping[str, AlignmentRules]
     reader: ApiV2Reader
     changes: ChangeReader
     endings: EndingReader
@@ -58,6 +65,10 @@ class Parts:
     references: ReferenceBook
     suppliers: SupplierBook
     cost_centres: CostCentreBook | None
+    cost_centre_reader: CostCentreReader | None
+    dimension_values: DimensionValues
+    mappings: Mappings
+    mapped_words: MappedWords
     tracking: TrackingReader
     preflight: Preflight
     doors: Mapping[DoorName, Door]
@@ -78,11 +89,18 @@ class Parts:
     def rules(self, company: Company) -> Rules:
         """The mapping rules of a company, with the column lengths that the instance was last seen to have."""
         web_client = self.settings.bc_web_client or ""
-        return Rules(company, self.preflight.profile(), self.translations, web_client, self.checks)
+        return Rules(company, self.preflight.profile(), self._translations(company), web_client, self.checks)
 
-    def held_against(self) -> str:
-        """What documents are held against now, as a short text that changes with it."""
-        return held_against(self.preflight.profile(), self.translations, self.checks)
+    def _translations(self, company: Company) -> Translations:
+        mapped = self.mapped_words.of(company)
+        if not mapped:
+            return self.translations
+        words = {**mapped, **self.translations.cost_centres}
+        return self.translations.model_copy(update={"cost_centres": words})
+
+    def held_against(self, company: Company) -> str:
+        """What documents of the company are held against now, as a short text that changes with it."""
+        return held_against(self.preflight.profile(), self._translations(company), self.checks)
 
     def door(self, entity: Entity) -> Door:
         """The door through which the profile carries the entity."""

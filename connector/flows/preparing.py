@@ -23,7 +23,7 @@ from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.flows.references import reference_reasons
 from connector.model.documents import Document, Entity
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import partition
 
 

@@ -20,7 +20,7 @@ from connector.flows.parts import Parts
 from connector.model.feeds import Feed
 from connector.model.subscriptions import Scope
 from connector.model.units import Origin
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.telemetry import Telemetry
 
 MAX_TOKEN_BYTES = 4096

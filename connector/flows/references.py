@@ -17,7 +17,7 @@ from connector.flows.courtesy import asking_business_central
 from connector.flows.parts import Parts
 from connector.model.documents import Document, Entity
 from connector.model.references import PostingWindow, References
-from connector.settings import Company
+from connector.setting_words import Company
 
 FRESH = 60.0
 """Seconds within which what was read is new enough to be held against a document."""

@@ -16,7 +16,7 @@ from connector.flows.parts import Parts
 from connector.flows.references import FRESH, Wanted, gather
 from connector.model.documents import Entity
 from connector.model.units import Origin
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import partition
 
 BY_ITSELF = Act("connector", "what stood in its way has changed since it was parked")
@@ -38,7 +38,7 @@ def release(parts: Parts, company: Company, entity: Entity) -> int:
         raise
     except Outage:
         return 0  # the next rescue asks again
-    held = parts.held_against()
+    held = parts.held_against(company)
     fitting = [one for one, since in found if may_fit(since, held, now)]
     return replay(parts, fitting, BY_ITSELF, Origin.RETRY).count
 

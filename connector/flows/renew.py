@@ -33,7 +33,7 @@ from connector.flows.parts import Parts
 from connector.flows.rounds import ROUND_LIMIT, everywhere
 from connector.model.feeds import Feed
 from connector.model.subscriptions import Scope, Subscription
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.subscriptions import Registered, Standing
 
 OFF = "webhooks are off"

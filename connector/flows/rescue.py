@@ -25,7 +25,7 @@ from connector.flows.release import release
 from connector.flows.rounds import everywhere
 from connector.model.documents import Entity
 from connector.model.units import Origin, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State
 

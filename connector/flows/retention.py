@@ -19,7 +19,7 @@ from connector.decisions.states import FINISHED
 from connector.flows.parts import Parts
 from connector.flows.rounds import everywhere
 from connector.model.documents import Entity
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from connector.errors import Outage
 from connector.flows.parts import Parts
 from connector.ports import Clock
-from connector.settings import Company
+from connector.setting_words import Company
 
 ROUND_LIMIT = 240.0
 """Seconds. With the longest request that may be under way then, still well inside the time limit of host.json (10 minutes):

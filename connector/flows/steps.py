@@ -13,7 +13,7 @@ from connector.decisions.states import OPEN, Status
 from connector.flows.messages import delete_note, pointing, record_pointers, send_note, send_units
 from connector.flows.parts import Parts
 from connector.model.units import Origin, Reference, Unit
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger import Change, Recorded, partition
 from connector.storage.ledger_rows import State
 

@@ -27,7 +27,7 @@ from connector.flows.rounds import everywhere
 from connector.model.documents import Entity
 from connector.model.stamps import NEVER, stamp_text
 from connector.model.units import MAX_REFERENCES, Origin, Reference
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import POLLS, SWEEPS, SweepRecord, Turn
 from connector.storage.ledger import partition
 from connector.storage.ledger_rows import State

@@ -39,7 +39,7 @@ from connector.model.profile import Tracking
 from connector.model.units import Origin, Reference
 from connector.servicenow.session import SYSTEM
 from connector.servicenow.tracking import PAGE, Tracked
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import TRACKS, Turn, tracked_table
 from connector.storage.ledger import Change, partition
 from connector.storage.ledger_rows import State

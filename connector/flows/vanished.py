@@ -19,7 +19,7 @@ from connector.flows.outcomes import Outcomes
 from connector.flows.parts import Parts
 from connector.model.documents import Entity
 from connector.model.units import Origin, Unit
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.ledger_rows import State
 
 

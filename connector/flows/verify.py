@@ -13,29 +13,28 @@ from dataclasses import dataclass
 
 from connector.decisions.states import Status
 from connector.flows.parts import Parts
+from connector.flows.record_places import record_places
 from connector.flows.unreadable import PARTITION as UNREADABLE
-from connector.model.documents import Entity
-from connector.settings import Company
-from connector.storage.ledger import partition
+from connector.setting_words import Company
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenTrail:
-    """A document whose trail is not whole, and how."""
+    """A document or cost centre whose trail is not whole, and how."""
 
     company: Company
-    entity: Entity
+    kind: str
     id: str
     fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class Conservation:
-    """One entity of one company. `seen`: the distinct documents that have a state, an event or a text to be found by; `counts`:
-    the documents in each state."""
+    """One kind of thing of one company. `seen`: the distinct documents that have a state, an event or a text to be found by;
+    `counts`: the documents in each state."""
 
     company: Company
-    entity: Entity
+    kind: str
     seen: int
     counts: Counter[Status]
 
@@ -63,21 +62,21 @@ class Verified:
 
 
 def verify(parts: Parts) -> Verified:
-    """Every trail of every company and entity, and of every unreadable message."""
+    """Every trail of every company, and of every unreadable message."""
     documents = events = 0
     broken: list[BrokenTrail] = []
     places: list[Conservation] = []
-    for company, entity in parts.entities():
+    for place in record_places(parts):
         counts: Counter[Status] = Counter()
         seen = 0
-        for one in parts.ledger.documents(partition(company.key, entity)):
+        for one in parts.ledger.documents(place.where):
             seen += 1
             events += len(one.stored)
             if one.state is not None:
                 counts[one.state.status] += 1
             if one.fault:
-                broken.append(BrokenTrail(company, entity, one.id, one.fault))
+                broken.append(BrokenTrail(place.company, place.kind, one.id, one.fault))
         documents += seen
-        places.append(Conservation(company, entity, seen, counts))
+        places.append(Conservation(place.company, place.kind, seen, counts))
     unreadable = {one.id: one.fault for one in parts.ledger.documents(UNREADABLE) if one.fault}
     return Verified(documents, events, broken, places, unreadable)

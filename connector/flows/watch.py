@@ -12,7 +12,7 @@ from connector.flows.liveness import watched
 from connector.flows.parts import Parts
 from connector.model.feeds import Feed
 from connector.model.subscriptions import Scope
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage.cursors import POLLS, SWEEPS, SweepRecord
 from connector.storage.ledger import partition
 from connector.storage.subscriptions import State

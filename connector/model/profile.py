@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from connector.model.documents import Entity
+from connector.model.master_data import MasterData
 from connector.model.staging import FACTS, LASTING_FACTS, Data, StagingTable, TranslationTable
 
 DoorName = Literal["batch", "insert_multiple", "ap_invoice", "table"]
@@ -197,6 +198,8 @@ class Profile(Data):
     """What empties a column that had a value in an earlier version. Without it such a column keeps that value."""
     allocation_keys: dict[str, dict[str, Decimal]] = {}
     """Cost centres that stand for several: their parts and percentages, used where a route names an allocation table."""
+    master_data: MasterData = MasterData()
+    """BC's own master data that is staged as well."""
     routes: dict[str, Route] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -228,13 +231,13 @@ class Profile(Data):
 
     @model_validator(mode="after")
     def _every_table_has_a_rule(self) -> Profile:
-        used = {
-            column.translate
-            for route in self.routes.values()
-            for table in route.tables
-            for column in table.columns.values()
-            if column.translate
-        }
+        tables = [table for route in self.routes.values() for table in route.tables]
+        columns = [
+            column for table in (*tables, *self.master_data.sections.values()) for column in table.columns.values()
+        ]
+        used = {column.translate for column in columns if column.translate}
+        if any(column.value == "value.account_number" for column in columns):
+            used.add("cost_centres")  # by which a new cost centre gets its number
         missing = sorted(used - set(self.missing_translation))
         if missing:
             raise ValueError(f"missing_translation says nothing about: {', '.join(missing)}")

@@ -16,7 +16,7 @@ from connector.decisions.mapping import MappedDocument
 from connector.decisions.queries import any_of
 from connector.errors import Outage, Refused
 from connector.servicenow.session import READ_TIMEOUT, SYSTEM, ServiceNowSession
-from connector.settings import ApInvoiceForm
+from connector.setting_words import ApInvoiceForm
 
 LOG, LINES = "sn_spend_intg_invoice_integration_log", "sn_shop_invoice_line"
 ROWS_A_QUERY = 10_000

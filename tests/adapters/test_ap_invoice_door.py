@@ -25,7 +25,7 @@ from connector.servicenow.doors.ap_invoice import LOOKED_UP, PATIENCE, ApInvoice
 from connector.servicenow.doors.batch import BatchDoor
 from connector.servicenow.doors.delivery import Delivery
 from connector.servicenow.session import SYSTEM, ServiceNowSession
-from connector.settings import ApInvoiceForm
+from connector.setting_words import ApInvoiceForm
 from tests.sandbox.clock import VirtualClock
 from tests.sandbox.fault_names import FAULTS
 from tests.sandbox.faults import Scenario

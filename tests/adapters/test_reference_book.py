@@ -17,16 +17,16 @@ from connector.business_central.reference_reader import (
     FINANCE,
     PAGE,
     WITHOUT_FINANCE_FOR,
-    as_code,
 )
 from connector.business_central.references import MISSING_FOR, ReferenceBook
 from connector.business_central.session import SYSTEM, BusinessCentralSession
 from connector.errors import Outage, Refused, Throttled
+from connector.model.codes import as_code
 from connector.model.references import AccountFacts, DefaultDimension, PostingWindow, ValueFacts, VendorFacts
 from connector.ports import SeededRandomness
 from connector.remote.http import Remote
 from connector.remote.tokens import TokenProvider
-from connector.settings import Company
+from connector.setting_words import Company
 from tests.sandbox.business_central import BusinessCentral
 from tests.sandbox.business_central.records import CompanyData, Row
 from tests.sandbox.clock import VirtualClock

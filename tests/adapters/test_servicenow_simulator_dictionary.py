@@ -66,6 +66,7 @@ def test_the_staging_tables_are_found_by_what_they_extend(client: httpx.Client) 
         "sn_fcms_intg_imp_receipt": "sn_fcms_intg",
         "sn_fcms_intg_imp_cost_center": "sn_fcms_intg",
         "sn_fcms_intg_department_stage": "sn_fcms_intg",
+        "sn_fcms_intg_gl_account_stage": "sn_fcms_intg",
         "sn_fcms_intg_imp_supplier": "sn_fcms_intg",
     }
 

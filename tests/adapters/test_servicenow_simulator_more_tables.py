@@ -25,6 +25,7 @@ MAPS = {
     ALLOCATION: ("Cost allocation stage", "sn_shop_cost_allocation"),
     "sn_fcms_intg_imp_cost_center": ("Master data cost center", "cmn_cost_center"),
     "sn_fcms_intg_department_stage": ("Load department", "cmn_department"),
+    "sn_fcms_intg_gl_account_stage": ("GL account load data", "sn_fin_gl_account"),
     "sn_fcms_intg_imp_supplier": ("Master data supplier", "sn_fin_supplier"),
 }
 

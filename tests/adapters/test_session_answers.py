@@ -14,7 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.business_central.session import BusinessCentralSession, PageBroken, Unreadable, judged
+from connector.business_central.session import (
+    BusinessCentralSession,
+    NotOffered,
+    NotPermitted,
+    PageBroken,
+    Unreadable,
+    judged,
+)
 from connector.errors import Ambiguous, ConnectorError, Outage, Refused, Throttled
 from connector.ports import SeededRandomness
 from connector.remote.http import MAX_ANSWER_BYTES, Answer, Remote
@@ -100,24 +107,32 @@ def test_a_good_answer_is_its_body_with_exact_numbers() -> None:
     ("status", "body", "error"),
     [
         (400, bc_error("Application_DialogException", "The Vendor does not exist."), PageBroken),
-        (400, bc_error("Application_DialogException", "Sorry, the current permissions prevented the action."), Refused),
-        (400, bc_error("Application_DialogException", "You do not have permissions to read Purchase Orders."), Refused),
-        (400, bc_error("Internal_ServerError", "Sorry, the current permissions prevented the action."), Refused),
+        (
+            400,
+            bc_error("Application_DialogException", "Sorry, the current permissions prevented the action."),
+            NotPermitted,
+        ),
+        (
+            400,
+            bc_error("Application_DialogException", "You do not have permissions to read Purchase Orders."),
+            NotPermitted,
+        ),
+        (400, bc_error("Internal_ServerError", "Sorry, the current permissions prevented the action."), NotPermitted),
         (400, bc_error("Internal_InvalidTableRelation"), PageBroken),
         (400, bc_error("BadRequest"), Outage),
         (400, bc_error("BadRequest_NotFound", "Could not find a property named 'x'."), Outage),
         (400, "", Outage),
         (401, bc_error("Authentication_InvalidCredentials"), Refused),
         (401, "", Refused),
-        (403, bc_error("Authorization_Denied"), Refused),
-        (403, "<html>", Refused),
-        (404, bc_error("BadRequest_NotFound", "No HTTP resource was found that matches the request URI."), Refused),
-        (404, bc_error("BadRequest_ResourceNotFound"), Refused),
+        (403, bc_error("Authorization_Denied"), NotPermitted),
+        (403, "<html>", NotPermitted),
+        (404, bc_error("BadRequest_NotFound", "No HTTP resource was found that matches the request URI."), NotOffered),
+        (404, bc_error("BadRequest_ResourceNotFound"), NotOffered),
         (404, bc_error("Internal_CompanyNotFound"), Refused),
         (404, bc_error("Internal_RecordNotFound", "The Vendor does not exist."), PageBroken),
-        (404, "<html>not here</html>", Refused),
-        (405, bc_error("BadRequest_MethodNotAllowed"), Refused),
-        (405, "", Refused),
+        (404, "<html>not here</html>", NotOffered),
+        (405, bc_error("BadRequest_MethodNotAllowed"), NotOffered),
+        (405, "", NotOffered),
         (408, bc_error("Application_OperationTimeout"), PageBroken),
         (409, bc_error("Request_EntityChanged"), Outage),
         (413, "", PageBroken),
@@ -133,8 +148,8 @@ def test_a_good_answer_is_its_body_with_exact_numbers() -> None:
         (504, "", PageBroken),
         (204, "", Outage),
         (302, "", Outage),
-        (404, "[" * 100_000, Refused),
-        (404, '{"error":"text"}', Refused),
+        (404, "[" * 100_000, NotOffered),
+        (404, '{"error":"text"}', NotOffered),
         (404, '{"error":{"code":"Internal_CompanyNotFound","message":null}}', Refused),
     ],
 )

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from connector.business_central.session import BusinessCentralSession, ChangeRefused, ForbiddenWrite
+from connector.business_central.permitted import ForbiddenWrite
+from connector.business_central.session import BusinessCentralSession, ChangeRefused
 from connector.business_central.subscriptions import GONE, MOVED_ON, SubscriptionClient
 from connector.errors import Ambiguous, Outage, Refused
 from connector.model.feeds import Feed
@@ -20,7 +21,7 @@ from connector.model.subscriptions import Scope, Subscription
 from connector.ports import SeededRandomness
 from connector.remote.http import Remote
 from connector.remote.tokens import TokenProvider
-from connector.settings import Company
+from connector.setting_words import Company
 from connector.storage import subscriptions
 from connector.storage.subscriptions import Notice, Registry, Standing
 from tests.adapters.storage_bench import Bench, emulated, memory

@@ -379,7 +379,7 @@ def test_the_conservation_line_of_every_place_is_printed_and_a_missing_state_end
     lines = done.stdout.splitlines()
     assert done.exit_code == 0, done.output
     places = [one for one in verify(pipeline.parts).places if one.company.key == "us"]
-    counts = next(one.counts for one in places if one.entity.value == ORDERS)
+    counts = next(one.counts for one in places if one.kind == ORDERS)
     seen = sum(counts.values())
     assert (
         f"us {ORDERS}: {seen} seen = {counts[Status.WAITING]} waiting + 0 pending + 0 claimed + {counts[Status.DONE]} done"

@@ -13,7 +13,7 @@ from connector.errors import Outage, SettingsFault
 from connector.flows.rounds import ROUND_LIMIT, everywhere
 from connector.model.documents import Entity
 from connector.remote.patience import PATIENCE
-from connector.settings import Company
+from connector.setting_words import Company
 from tests.flows.pipeline import Pipeline, some
 
 PLACES = [f"{company} {entity.value}" for company in ("us", "de") for entity in Entity]

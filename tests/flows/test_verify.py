@@ -122,7 +122,7 @@ def test_a_state_that_was_set_back_or_vanished_is_found_and_so_is_a_whole_docume
 
 
 def place(pipeline: Pipeline, entity: str = ORDERS) -> Conservation:
-    return next(one for one in verify(pipeline.parts).places if one.entity.value == entity)
+    return next(one for one in verify(pipeline.parts).places if one.kind == entity)
 
 
 def of_a_document(pipeline: Pipeline, id_: str) -> list[Entity]:
@@ -137,7 +137,9 @@ def test_every_document_seen_is_counted_in_exactly_one_state() -> None:
     assert len(states) > 1
     assert sum((one.counts for one in found.places), Counter()) == states
     assert sum(one.seen for one in found.places) == found.documents == len(pipeline.states())
-    assert {(one.company, one.entity) for one in found.places} == set(pipeline.parts.entities())
+    assert {(one.company, one.kind) for one in found.places} == {
+        (company, entity.value) for company, entity in pipeline.parts.entities()
+    }
     assert all(one.holds for one in found.places)
     assert found.sound
 

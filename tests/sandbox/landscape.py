@@ -11,6 +11,7 @@ from datetime import datetime
 import httpx
 
 from tests.sandbox.business_central import BusinessCentral, CompanyData
+from tests.sandbox.business_central.write_watch import WatchedTransport
 from tests.sandbox.sample import TRANSLATIONS, companies
 from tests.sandbox.sample.servicenow import master_rows
 from tests.sandbox.servicenow.simulator import ServiceNow
@@ -28,7 +29,10 @@ KEYS = {
 
 
 class Landscape:
-    """Business Central and ServiceNow as one connector sees them."""
+    """Business Central and ServiceNow as one connector sees them.
+
+    `forbidden_writes`: what it sent to Business Central in process and must never send; such a request ends the test it is of.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Landscape:
         )
         self.bc_exchange = Exchange(self.business_central.handle, sleep=sleep)
         self.sn_exchange = Exchange(self.servicenow.handle, sleep=sleep)
+        self.forbidden_writes: list[str] = []
 
     def transport(self) -> httpx.BaseTransport:
         """A transport that reaches both systems in process, under their real addresses."""
@@ -55,7 +60,7 @@ class Landscape:
             "login.microsoftonline.com": self.bc_exchange,
             "example.service-now.com": self.sn_exchange,
         }
-        return Router(hosts).transport()
+        return WatchedTransport(Router(hosts).transport(), self.business_central, self.forbidden_writes)
 
     def environment(
         self, *, bc_url: str = BC_URL, login_url: str = LOGIN_URL, sn_url: str = SN_URL, storage: str = "in process"
@@ -67,6 +72,7 @@ class Landscape:
             "SWEEP_SCHEDULE": "30 */15 * * * *",
             "RESCUE_SCHEDULE": "0 */5 * * * *",
             "TRACK_SCHEDULE": "45 */5 * * * *",
+            "ALIGN_SCHEDULE": "20 */10 * * * *",
             "RENEW_SCHEDULE": "0 17 * * * *",
             "DAILY_SCHEDULE": "0 0 5 * * *",
             "DOCUMENTS_QUEUE": "documents",

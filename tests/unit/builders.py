@@ -12,7 +12,7 @@ from connector.decisions.mapping import Rules
 from connector.model.documents import DimensionValue, Document, Entity, Line
 from connector.model.profile import Profile, Translations
 from connector.named_files import load_profile
-from connector.settings import Company
+from connector.setting_words import Company
 
 COMPANY = Company(
     key="us",

@@ -34,7 +34,8 @@ from connector.decisions.versions import emptying, with_removals
 from connector.errors import SettingsFault
 from connector.model.documents import Document
 from connector.named_files import load_profile
-from connector.settings import ApInvoiceForm, load_settings
+from connector.setting_words import ApInvoiceForm
+from connector.settings import load_settings
 from tests.unit.builders import SUPPLIERS, comment, invoice, line, rules
 from tests.unit.test_settings import environment
 

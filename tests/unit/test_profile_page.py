@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from connector.model.master_data import MASTER_FACTS, Departments, MasterData, MasterTable
 from connector.model.profile import Files, Profile, Route, Tracking, Translations
 from connector.model.staging import FACTS, Column, StagingTable
 from tests.unit.profile_page import PAGE, examples, laid_over, shipped
 
-DOTTED, WORDS = set(re.findall(r"[a-z]+\.[a-z_]+", PAGE)), set(re.findall(r"[A-Za-z_]+", PAGE))
+DOTTED, WORDS = set(re.findall(r"[a-z]+\.[a-z_0-9]+", PAGE)), set(re.findall(r"[A-Za-z_]+", PAGE))
 
 
 @pytest.mark.parametrize(
@@ -27,11 +28,14 @@ def test_there_are_examples() -> None:
 
 
 def test_every_fact_is_named_and_no_other() -> None:
-    facts = frozenset().union(*FACTS.values())
-    named = re.compile(r"(?:company|document|vendor|supplier|line|tax|allocation)\.\w+")
+    facts = frozenset().union(*FACTS.values(), *MASTER_FACTS.values())
+    named = re.compile(r"(?:company|document|vendor|supplier|line|tax|allocation|value|account)\.\w+")
     assert {word for word in DOTTED if named.fullmatch(word)} == facts
 
 
-@pytest.mark.parametrize("form", [Profile, Route, StagingTable, Column, Files, Tracking, Translations])
+FORMS = [Profile, Route, StagingTable, Column, Files, Tracking, Translations, MasterData, MasterTable, Departments]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_every_key_is_named(form: type) -> None:
     assert set(form.model_fields) - WORDS == set()  # type: ignore[attr-defined]

@@ -280,7 +280,7 @@ def test_master_rows_have_the_agreed_columns_and_only_strings() -> None:
         "sn_fin_legal_entity": {"legal_name", "erp_company_code", "local_currency"},
         "sn_fin_supplier": {"legal_name", "erp_supplier_code", "erp_source", "active"},
         "cmn_cost_center": {"name", "code", "account_number", "valid_from", "valid_to"},
-        "sn_fin_gl_account": {"number", "account_name"},
+        "sn_fin_gl_account": {"number", "account_name", "erp_source"},
         "sn_shop_payment_term": {"name", "net_days"},
         "sn_fin_tax_code": {"tax_code_id", "name", "erp_source"},
         "sn_fin_uom": {"code", "name"},

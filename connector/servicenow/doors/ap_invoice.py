@@ -24,7 +24,7 @@ from connector.servicenow.ap_invoice_api import API, SETTLES_AFTER, ApInvoiceApi
 from connector.servicenow.ap_invoice_records import ApInvoiceRecords
 from connector.servicenow.doors.delivery import Delivery, Door
 from connector.servicenow.session import SYSTEM, ServiceNowSession
-from connector.settings import ApInvoiceForm
+from connector.setting_words import ApInvoiceForm
 
 WORKING_WAIT = 60.0
 """When a batch is not done yet: seconds until somebody looks again."""

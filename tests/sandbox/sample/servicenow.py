@@ -65,7 +65,11 @@ def master_rows() -> dict[str, list[dict[str, str]]]:
             if kind == "Standard"
         ],
         "sn_fin_gl_account": [
-            {"number": ledger_account(account.number), "account_name": account.name}
+            {
+                "number": ledger_account(account.number),
+                "account_name": account.name,
+                "erp_source": blueprint.erp_source,
+            }
             for blueprint in BLUEPRINTS
             for account in blueprint.accounts
             if account.kind == "Posting"

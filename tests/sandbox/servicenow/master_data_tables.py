@@ -1,4 +1,4 @@
-"""Master data that ERP systems load: cost centers, departments, suppliers; staging, the finance columns, and maps.
+"""Master data that ERP systems load: cost centers, departments, ledger accounts, suppliers; staging, finance columns, maps.
 
 Labels are the vendor's (inbound staging table pages); column names follow the pattern ``u_`` and the label's words.
 """
@@ -48,6 +48,27 @@ MASTER_STAGING = (
         {"erp_department_id", "department_name", "erp_source"},
     ),
     staging(
+        "sn_fcms_intg_gl_account_stage",
+        FRAMEWORK,
+        {
+            "account_currency": 40,
+            "account_name": 100,
+            "alternate_currency": 40,
+            "category": 100,
+            "entity": 100,
+            "erp_source": 40,
+            "gl_account": 40,
+            "inactive": 40,
+            "ledger_type": 40,
+            "local_currency": 40,
+            "number": 40,
+            "short_description": 255,
+            "sub_ledger_account": 40,
+            "type": 40,
+        },
+        {"number", "account_name", "erp_source"},
+    ),
+    staging(
         "sn_fcms_intg_imp_supplier",
         FRAMEWORK,
         {
@@ -91,6 +112,17 @@ FINANCE_COLUMNS = (
     _extended(BUSINESS, "cmn_department", FINANCE_ERP_SOURCE),
     _extended(
         FINANCE,
+        "sn_fin_gl_account",
+        FINANCE_ERP_SOURCE,
+        text("ledger_account", 40),
+        text("category"),
+        text("type", 40),
+        text("short_description", 255),
+        text("currency", 3),
+        Column("inactive", type="boolean"),
+    ),
+    _extended(
+        FINANCE,
         "sn_fin_supplier",
         text("duns", 40),
         text("tax_id", 40),
@@ -132,6 +164,21 @@ MASTER_MAPS: dict[str, tuple[str, str, tuple[Entry, ...]]] = {
             plain("description", "description"),
             lookup("department_head", "dept_head", "email", "ignore"),
             lookup("primary_contact", "primary_contact", "email", "ignore"),
+        ),
+    ),
+    "GL account load data": (
+        "sn_fcms_intg_gl_account_stage",
+        "sn_fin_gl_account",
+        (
+            ERP_SOURCE,
+            key("number", "number"),
+            plain("gl_account", "ledger_account"),
+            plain("account_name", "account_name"),
+            plain("category", "category"),
+            plain("type", "type"),
+            plain("short_description", "short_description"),
+            plain("local_currency", "currency"),
+            plain("inactive", "inactive"),
         ),
     ),
     "Master data supplier": (

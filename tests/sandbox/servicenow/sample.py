@@ -17,7 +17,7 @@ SEED: Mapping[str, Sequence[Mapping[str, str]]] = {
         {"legal_name": "Fabrikam elsewhere", "erp_supplier_code": "10000", "erp_source": OTHER_SOURCE},
     ],
     "sn_shop_payment_term": [{"name": "Net 30", "net_days": "30"}],
-    "sn_fin_gl_account": [{"number": "6110", "account_name": "Office supplies"}],
+    "sn_fin_gl_account": [{"number": "6110", "account_name": "Office supplies", "erp_source": SOURCE}],
     "cmn_cost_center": [
         {"name": "Company", "code": "ALL", "account_number": "CC-0"},
         {"name": "Sales", "code": "SALES", "account_number": "CC-10", "parent": "Company"},
