@@ -30,7 +30,7 @@ from connector.decisions.alignment_actions import (
     Write,
 )
 from connector.errors import Outage, RowConflict
-from connector.flows.alignment_record import AlignmentRecord, thing_of
+from connector.flows.alignment_record import AlignmentRecord, close_open, thing_of
 from connector.flows.parts import Parts
 from connector.flows.rounds import in_turn
 from connector.flows.stage_master_data import stage_cost_centres
@@ -112,6 +112,7 @@ def align(parts: Parts, company: Company) -> Aligned | None:
 
 
 def _confirmed(parts: Parts, sides: Sides, run: str) -> bool:
+    close_open(parts.ledger, sides.company, run)
     try:
         parts.mappings.confirm(sides.agreed, run)
     except RowConflict:

@@ -64,7 +64,7 @@ class AlignmentRecord:
             reasons = [asdict(refused[thing])] if thing in refused else []
             writes = by_thing.get(thing, [])
             detail = {"done": [_told(one) for one in writes]} | ({"reasons": reasons} if reasons else {})
-            outcome = "refused" if reasons else ("aligned" if writes else "outdated")
+            outcome = "refused" if reasons else ("aligned" if writes else "left")
             after = replace(
                 state,
                 status=Status.PARKED if reasons else Status.DONE,
@@ -74,6 +74,19 @@ class AlignmentRecord:
             changes.append(Change(state, after, outcome, detail))
         self._ledger.record(self._where, changes)
         self._states = {}
+
+
+def close_open(ledger: Ledger, company: Company, run: str) -> None:
+    """What a run that died has left without an outcome, once a later one has found both sides as they should be."""
+    where = alignment_partition(company)
+    detail = {"why": "the run that began this ended before it could say so; both sides are as they should be now"}
+    changes = [
+        Change(
+            state, replace(state, status=Status.DONE, outcome="aligned", reasons="", correlation=run), "aligned", detail
+        )
+        for state in ledger.open_states(where)
+    ]
+    ledger.record(where, changes)
 
 
 def thing_of(action: Action) -> str:

@@ -276,7 +276,7 @@ CASES: dict[str, Case] = {
     "queues that were never made": warn(
         lambda b: setattr(b, "queues", MemoryQueues(b.clock)), "QUEUE_STORE_MISSING", "documents", "", "first start"
     ),
-    "documents are parked": warn(parked, "POISON", "documents-poison", "about 1 parked", "status"),
+    "documents are parked": warn(parked, "POISON", "documents-poison", "about 1 parked", "parked"),
     # Business Central: signing in
     "a wrong secret": fail(
         lambda b: b.setting(BC_CLIENT_SECRET="wrong"), "BC_TOKEN", "", "AADSTS7000215", "secret's value"

@@ -19,14 +19,23 @@ class Explored:
     effects: frozenset[str]
 
 
-def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES, reads_once: bool = False) -> Explored:
+def explore(
+    scenario: Scenario,
+    *,
+    depth: int = 1,
+    modes: Sequence[Mode] = MODES,
+    reads_once: bool = False,
+    addresses_once: bool = False,
+) -> Explored:
     """Runs the scenario under every schedule of up to `depth` disturbances. An error that comes out carries, as a note,
     the cues that bring it back.
 
     `reads_once`: what only reads is disturbed once, before it happens. It leaves nothing behind: whether the answer or the
-    request was lost makes no difference, and a death after it is a death after the effect before it.
+    request was lost makes no difference, and a death after it is a death after the effect before it. `addresses_once`: what is
+    read from one address of a system is disturbed the first time only: it is the same line of code that meets the fault.
     """
     names: set[str] = set()
+    addresses: set[tuple[str, Mode]] = set()
     count = 0
 
     def run(cues: tuple[Cue, ...]) -> None:
@@ -47,6 +56,14 @@ def explore(scenario: Scenario, *, depth: int = 1, modes: Sequence[Mode] = MODES
             for number in range(after + 1, len(stage.effects) + 1):
                 read = only_reads(stage.effects[number - 1])
                 for mode in modes:
+                    if (
+                        addresses_once
+                        and read
+                        and (name := stage.effects[number - 1]).rpartition(": ")[2].startswith("http")
+                    ):
+                        if (name, mode) in addresses:
+                            continue
+                        addresses.add((name, mode))
                     if mode == "fail_before" or not (read and reads_once):
                         run((*cues, Cue(number, mode)))
 

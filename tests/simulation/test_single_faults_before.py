@@ -9,13 +9,13 @@ from tests.simulation.test_single_faults import AFTER
 
 
 def test_every_single_fault_before_an_effect_ends_equal_to_business_central() -> None:
-    explored = explore(go_through, modes=("fail_before",))
+    explored = explore(go_through, modes=("fail_before",), addresses_once=True)
     assert explored.schedules > 150
     print(f"{explored.schedules} schedules over {len(explored.effects)} kinds of effects")
 
 
 def test_orders_that_vanish_end_right_under_every_single_fault() -> None:
-    explored = explore(let_vanish, modes=("fail_before", *AFTER), reads_once=True)
+    explored = explore(let_vanish, modes=("fail_before", *AFTER), reads_once=True, addresses_once=True)
     assert explored.schedules > 200
     assert any("/purchaseReceipts" in name for name in explored.effects)
     print(f"{explored.schedules} schedules over {len(explored.effects)} kinds of effects")
