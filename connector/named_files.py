@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from connector.decisions.alignment_actions import Rules
 from connector.decisions.severity import SEVERITY
 from connector.errors import SettingsFault
-from connector.model.alignment import AlignmentRules, Ownership
+from connector.model.alignment import AlignmentFile, Ownership
 from connector.model.catalog import Attestation
 from connector.model.checks import Checks
 from connector.model.profile import Profile, Translations
@@ -66,7 +66,7 @@ def load_alignment(path: str, companies: Collection[str], profile: Profile) -> M
     if not path:
         return {}
     what = f"the alignment file {path}"
-    found = _parsed(AlignmentRules, _file(path, "ALIGNMENT"), what).companies
+    found = _parsed(AlignmentFile, _file(path, "ALIGNMENT"), what).companies
     unknown = sorted(set(found) - set(companies))
     faults = [f"  - companies.{key}: COMPANIES has no company with this key" for key in unknown]
     if profile.cost_centres is None:

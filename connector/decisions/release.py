@@ -57,7 +57,12 @@ class ParkedSince:
 
 def due(parked: ParkedSince) -> bool:
     """Whether enough time has passed for another look."""
-    return parked.age >= min(FIRST_WAIT * GROWTH ** min(parked.tries, 10), LONGEST_WAIT)
+    return parked.age >= wait_after(parked.tries)
+
+
+def wait_after(tries: int) -> timedelta:
+    """How long to leave alone what was tried so often and came back."""
+    return min(FIRST_WAIT * GROWTH ** min(tries, 10), LONGEST_WAIT)
 
 
 def may_fit(parked: ParkedSince, held: str, found: Mapping[tuple[str, ...], str]) -> bool:

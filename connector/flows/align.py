@@ -135,9 +135,12 @@ class _Run:
     def work(self, actions: Sequence[Action]) -> None:
         """Writes, then puts on record what is agreed now. An outage ends it after that; what was done is on record."""
         record = AlignmentRecord(self._parts.ledger, self._sides.company, self._run)
-        record.intend(actions)
+        self.refused |= record.intend(actions)
+        self._left |= self.refused.keys()
         try:
-            self._stage([one for one in actions if isinstance(one, StageCostCentre)])
+            self._stage(
+                [one for one in actions if isinstance(one, StageCostCentre) and thing_of(one) not in self._left]
+            )
             for action in actions:
                 if thing_of(action) not in self._left and not isinstance(action, StageCostCentre | Map | Unmap):
                     self._write(action)

@@ -1,16 +1,19 @@
 """The record of alignment: every write to either side is an event in the trail of its cost centre, beside those of documents.
 
 Intent before the write, outcome after it. Where a system would not have the write, the cost centre stands as parked, with the
-reason, until a later run has brought it to its end.
+reason, until a later run has brought it to its end. The same write is asked for again after waits that grow to six hours, so
+that what is refused for good does not fill the ledger.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from connector.decisions.alignment_actions import Action, Map, Refusal, Unmap, Write
+from connector.decisions.release import wait_after
 from connector.decisions.states import Status
 from connector.setting_words import Company
 from connector.storage import keys
@@ -32,33 +35,37 @@ class AlignmentRecord:
         self._run = run
         self._states: dict[str, State] = {}
 
-    def intend(self, actions: Iterable[Action]) -> None:
-        """What is about to be written, cost centre by cost centre. Raises `StorageUnavailable`."""
-        by_thing: dict[str, list[Write]] = {}
-        for action in actions:
-            if not isinstance(action, Map | Unmap):
-                by_thing.setdefault(thing_of(action), []).append(action)
+    def intend(self, actions: Iterable[Action]) -> Mapping[str, Refusal]:
+        """Puts on record what is about to be written, cost centre by cost centre. What a system would not have lately, and is
+        asked for unchanged, is left alone for a while: by what it is about, why it was refused then. Raises
+        `StorageUnavailable`."""
+        by_thing = _by_thing(action for action in actions if not isinstance(action, Map | Unmap))
         found = self._ledger.states(self._where, sorted(by_thing))
-        changes = []
+        changes, left = [], {}
         for thing, writes in by_thing.items():
             before = found.get(thing)
             known = before or State(id=thing, status=Status.PENDING)
+            again = known.status is Status.PARKED and known.content_hash == _hash(writes)
+            if again and known.age < wait_after(known.releases):
+                left[thing] = Refusal(**json.loads(known.reasons)[0])
+                continue
             after = replace(
                 known,
                 status=Status.CLAIMED,
                 number=writes[0].code,
                 sys_id=writes[0].sys_id,
                 intents=known.intents + 1,
+                content_hash=_hash(writes),
+                releases=known.releases + 1 if again else 0,
                 correlation=self._run,
             )
             changes.append(Change(before, after, "intent", {"writes": [_told(one) for one in writes]}, _index(writes)))
         self._states |= self._ledger.record(self._where, changes).saved
+        return left
 
     def settle(self, done: Iterable[Write], refused: Mapping[str, Refusal]) -> None:
         """What became of it: the writes that were done, and by the thing they are about why others were not."""
-        by_thing: dict[str, list[Write]] = {}
-        for action in done:
-            by_thing.setdefault(thing_of(action), []).append(action)
+        by_thing = _by_thing(done)
         changes = []
         for thing, state in self._states.items():
             reasons = [asdict(refused[thing])] if thing in refused else []
@@ -92,6 +99,18 @@ def close_open(ledger: Ledger, company: Company, run: str) -> None:
 def thing_of(action: Action) -> str:
     """What a trail is of: a cost centre, by its sys_id, or a value that has none yet, by its code."""
     return action.sys_id or f"value {action.code if not isinstance(action, Map | Unmap) else ''}"
+
+
+def _by_thing(writes: Iterable[Write]) -> dict[str, list[Write]]:
+    by_thing: dict[str, list[Write]] = {}
+    for action in writes:
+        by_thing.setdefault(thing_of(action), []).append(action)
+    return by_thing
+
+
+def _hash(writes: Sequence[Write]) -> str:
+    """The same for the same writes."""
+    return hashlib.sha256(json.dumps([_told(one) for one in writes], sort_keys=True).encode()).hexdigest()
 
 
 def _index(writes: Sequence[Write]) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class CompanyAlignment(Ownership):
     block_when_gone: bool = False
 
 
-class AlignmentRules(Data):
+class AlignmentFile(Data):
     """An alignment file: `[companies.KEY]`, by the companies' keys in the settings. What has no section is not aligned."""
 
     companies: dict[str, CompanyAlignment] = {}

@@ -246,3 +246,20 @@ def test_where_bc_owns_them_a_new_value_becomes_a_cost_centre_in_servicenow(tmp_
     assert run(pipeline).done == []
     assert (pipeline.writes(), bc_writes(pipeline)) == before
     assert verify(pipeline.parts).sound
+
+
+def test_what_is_refused_for_good_is_asked_for_ever_more_rarely_and_does_not_fill_the_ledger(tmp_path: Path) -> None:
+    settings = alignment(tmp_path) | {"BC_DIMENSION_VALUES_SERVICE": "NotPublished"}
+    pipeline = Pipeline(data=some(orders=0, invoices=0, posted=False)[:1], settings=settings)
+    sys_id = add_cost_centre(pipeline, "LAB", "8000-LAB", "Laboratory")
+    for _ in range(144):  # a day of runs, ten minutes apart
+        pipeline.clock.advance(600)
+        ((about, reason),) = run(pipeline).refused
+        assert (about, reason.code) == (sys_id, "NO_WRITABLE_ROUTE"), "each run says so, tried again or not"
+    assert len(pipeline.parts.ledger.events("us|alignment", sys_id)) <= 20
+    # Another name is another write: it is tried at once.
+    pipeline.servicenow.tables.update("cmn_cost_center", sys_id, {"name": "Research"})
+    before = len(pipeline.parts.ledger.events("us|alignment", sys_id))
+    run(pipeline)
+    assert len(pipeline.parts.ledger.events("us|alignment", sys_id)) == before + 2
+    assert verify(pipeline.parts).sound

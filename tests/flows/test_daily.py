@@ -17,7 +17,6 @@ from connector.decisions.digest import as_data
 from connector.decisions.selection import Selection
 from connector.decisions.states import Status
 from connector.errors import StorageUnavailable
-from connector.flows import daily as room
 from connector.flows.daily import daily_all
 from connector.flows.deliver import deliver
 from connector.flows.desk import Act, discard, parked_documents, replay
@@ -26,17 +25,32 @@ from connector.storage import digests
 from connector.storage.digests import DIGESTS, WHERE, DigestRecord
 from connector.storage.ledger import Change
 from connector.storage.ledger_rows import State
+from connector.storage.ports import Entity
 from tests.flows.pipeline import ORDERS, US, Pipeline, some, where
 from tests.flows.test_desk import take_away
-from tests.sandbox.storage import MemoryQueues
+from tests.sandbox.clock import VirtualClock
+from tests.sandbox.storage import MemoryQueues, MemoryTables
 
 QUEUE = "digests"
 DAY = 24 * 3600
 
 
-def with_parked(**settings: str) -> Pipeline:
+class Troubled(MemoryTables):
+    """Storage in which reading the row of the digest comes to grief."""
+
+    fault: Exception | None = None
+
+    def read(self, table: str, partition: str, row: str) -> Entity | None:
+        if self.fault is not None and partition == WHERE:
+            raise self.fault
+        return super().read(table, partition, row)
+
+
+def with_parked(*, clock: VirtualClock | None = None, tables: MemoryTables | None = None, **settings: str) -> Pipeline:
     """A pipeline in which some orders and invoices are parked for want of their supplier."""
-    pipeline = Pipeline(data=some(orders=9, invoices=2, posted=False)[:1], settings={"DIGEST_QUEUE": QUEUE} | settings)
+    settings = {"DIGEST_QUEUE": QUEUE} | settings
+    data = some(orders=9, invoices=2, posted=False)[:1]
+    pipeline = Pipeline(data=data, settings=settings, clock=clock, tables=tables)
     vendor = next(
         one.header["vendorNumber"] for one in pipeline.landscape.data[0].orders if one.header["status"] == "Open"
     )
@@ -248,15 +262,13 @@ def test_an_outage_of_the_queue_leaves_the_day_open(caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize("fault", [StorageUnavailable("tables: 503"), ZeroDivisionError("a defect")])
 def test_what_keeps_the_digest_from_its_work_does_not_keep_the_retention_from_its(
-    fault: Exception, monkeypatch: pytest.MonkeyPatch
+    fault: Exception,
 ) -> None:
-    pipeline = with_parked(RETENTION_DAYS="90")
+    clock = VirtualClock()
+    tables = Troubled(clock)
+    pipeline = with_parked(clock=clock, tables=tables, RETENTION_DAYS="90")
     finished = pipeline.with_status(Status.DONE)
-
-    def failing(_parts: object) -> bool:
-        raise fault
-
-    monkeypatch.setattr(room, "daily_digest", failing)
+    tables.fault = fault
     pipeline.clock.advance(100 * DAY)
     if isinstance(fault, StorageUnavailable):
         daily_all(pipeline.parts)
