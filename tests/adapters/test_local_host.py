@@ -22,6 +22,9 @@ pytestmark = [pytest.mark.azurite, pytest.mark.host]
 
 ATTEMPTS = 3
 
+HANDED_OVER = 0.5
+"""Seconds that a message may take from the queue to its function on a busy machine."""
+
 
 @pytest.fixture
 def bench(azurite: Azurite, tmp_path: Path) -> Bench:
@@ -159,7 +162,8 @@ def test_after_the_death_of_the_host_the_message_comes_back_when_its_lease_ends(
         until(lambda: bench.notes("slept"))
     first, second = bench.notes("work")
     assert (first["run"], second["run"]) == (1, 2)
-    assert first["at"] + 2 <= second["at"]
+    # The lease began when the message was taken, a little before the run that noted its time.
+    assert first["at"] + 2 - HANDED_OVER <= second["at"]
     assert second["at"] >= killed_at
 
 
